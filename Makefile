@@ -1,0 +1,94 @@
+# The executable Faster R-CNN chapter. `make help` lists the targets.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+LIBRARY := $(wildcard d2l_ext/*.py)
+
+# The first Python that MXNet 1.9.1 works with; set PYTHON to choose.
+PYTHON ?= $(shell for p in python3.11 python3.10 python3.9 python3 python; \
+	do $$p -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] \
+	<= (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+# The embedded set is drawn before a notebook asks for it, so that no cell
+# holds the progress bar; where it lies already, or is not wanted, this does
+# nothing.
+DRAW = $(BIN)/python -c 'import d2l_ext; d2l_ext.voc_dir()'
+
+export D2L_DATA_DIR ?= $(CURDIR)/data
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup run test lab data outputs lock clean FORCE
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
+	sed -E 's/^([a-z-]+):.*## */\1|/' | \
+	while IFS='|' read -r name what; do \
+	printf '  make %-9s %s\n' "$$name" "$$what"; done
+
+setup: $(READY)  ## install everything into .venv
+
+$(READY): requirements.lock pyproject.toml
+ifeq ($(strip $(PYTHON)),)
+	@echo 'No Python 3.9, 3.10 or 3.11 was found, and MXNet 1.9.1 works' \
+	'with no other.'; \
+	echo 'Install one (Debian, Ubuntu: apt install python3 python3-venv;' \
+	'pyenv: pyenv install 3.11),'; \
+	echo 'or name it: make PYTHON=/path/to/python3.11 ...'; exit 1
+else
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check \
+	--requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
+	--editable .
+	@$(BIN)/python -c 'import mxnet' || { echo; \
+	echo 'MXNet does not load. Where a library is missing above, install' \
+	'it (Debian, Ubuntu:'; \
+	echo 'apt install libgomp1 libquadmath0), then call make again.'; \
+	exit 1; }
+	@touch $@
+endif
+
+# Another data set is another run.
+build/data-set: FORCE
+	@mkdir -p build
+	@echo '$(D2L_VOC_DIR) $(D2L_TEST_MODE)' | cmp -s - $@ || \
+	echo '$(D2L_VOC_DIR) $(D2L_TEST_MODE)' > $@
+
+build/%.ipynb: notebooks/%.ipynb $(LIBRARY) tools/run_notebook.py \
+		$(READY) build/data-set
+	@$(DRAW)
+	$(BIN)/python tools/run_notebook.py $< $@
+
+build/%.html: build/%.ipynb tools/export_html.py
+	@$(BIN)/python tools/export_html.py $< $@
+
+run: build/faster-rcnn.html  ## run the chapter (ten minutes, two cores)
+	@$(BIN)/python tools/summary.py build/faster-rcnn.ipynb
+
+test: $(READY)  ## check the code, the helpers and every notebook cell
+	@$(DRAW)
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	@$(DRAW)
+	$(BIN)/jupyter lab --notebook-dir=. notebooks/faster-rcnn.ipynb
+
+data: $(READY)  ## download Pascal VOC2012 (2 GB) and use it from then on
+	$(BIN)/python tools/fetch_voc2012.py
+
+outputs: $(READY)  ## run the notebooks and store their outputs in them
+	@$(DRAW)
+	$(foreach nb,$(NOTEBOOKS),$(BIN)/python tools/run_notebook.py \
+	$(nb) $(nb) &&) true
+
+lock: $(READY)  ## choose new versions of everything (needs uv)
+	uv pip compile --quiet --universal --python-version 3.9 --upgrade \
+	--extra cpu --extra dev --custom-compile-command 'make lock' \
+	--output-file requirements.lock pyproject.toml
+
+clean:  ## remove what was built; .venv and data stay
+	rm -rf build

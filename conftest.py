@@ -1,0 +1,32 @@
+"""Settings of every test run, notebooks included."""
+import os
+from pathlib import Path
+
+# Training cells take a small part of the embedded set, whatever data set
+# the user works with.
+os.environ['D2L_TEST_MODE'] = '1'
+os.environ.pop('D2L_VOC_DIR', None)
+os.environ.setdefault('D2L_DATA_DIR', str(Path(__file__).parent / 'data'))
+os.environ.setdefault('MPLBACKEND', 'agg')
+
+import numpy
+import pytest
+from mxnet import npx
+from nbval.plugin import IPyNbCell
+
+import d2l_ext  # noqa: F401  (before MXNet, for the threads)
+
+# A cell that trains may be silent for longer than nbval's five seconds.
+IPyNbCell.output_timeout = 120
+
+
+@pytest.fixture(autouse=True)
+def _numpy_semantics_and_seed():
+    npx.set_np()
+    npx.random.seed(0)
+
+
+@pytest.fixture
+def rng():
+    """Random numbers for a test's inputs."""
+    return numpy.random.default_rng(0)

@@ -1,0 +1,39 @@
+"""Inputs that several tests need, and what they share otherwise."""
+import json
+from pathlib import Path
+
+import numpy
+from mxnet import np
+
+from d2l_ext.drawn_set import make_drawn_set
+
+ROOT = Path(__file__).parent.parent
+
+
+def random_boxes(rng, n, shape=()):
+    """Corner boxes in the unit square, (4, *shape, n), with some area."""
+    corners = rng.uniform(0, 1, (2, 2, *shape, n))
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    return np.array(numpy.concatenate([low, numpy.maximum(high, low + .01)]),
+                    dtype='float32')
+
+
+def random_truth(rng, batch_size, num_rows, num_classes=2):
+    """Ground truth (B, m, 5), each image with a random number of objects."""
+    boxes = random_boxes(rng, num_rows, (batch_size,)).asnumpy()
+    truth = numpy.full((batch_size, num_rows, 5), -1., 'float32')
+    for rows, image in zip(truth, boxes.transpose(1, 2, 0)):
+        count = rng.integers(0, num_rows + 1)
+        rows[:count, 0] = rng.integers(0, num_classes, count)
+        rows[:count, 1:] = image[:count]
+    return np.array(truth)
+
+
+def small_set(folder, num_train=8, num_val=4):
+    """A drawn devkit with a few pictures."""
+    return make_drawn_set(folder, num_train, num_val)
+
+
+def read_notebook(name):
+    """A notebook of the project as the dictionary that its JSON holds."""
+    return json.loads((ROOT / 'notebooks' / name).read_text('utf-8'))
