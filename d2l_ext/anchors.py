@@ -1,0 +1,169 @@
+"""Anchors: where they lie, and which object each is to predict.
+
+Alphabet of shapes: B images, n anchors, m ground truth rows an image.
+"""
+from __future__ import annotations
+
+from typing import Optional, Sequence, Tuple
+
+import numpy
+from mxnet import nd, np, npx
+from mxnet.context import Context
+
+from .boxes import OFFSET_SCALES
+
+__all__ = ['generate_anchors', 'label_anchors']
+
+
+def generate_anchors(height: int, width: int, sizes: Sequence[float],
+                     ratios: Sequence[float],
+                     ctx: Optional[Context] = None) -> np.ndarray:
+    """Anchors centred on every cell of a feature map.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the feature map, in cells.
+    sizes : sequence of float
+        Scales s: an anchor of ratio 1 is s times as long as the shorter
+        side of the map.
+    ratios : sequence of float
+        Width over height r, measured in cells. The first size comes with
+        every ratio, the other sizes with the first ratio only: s1 r1,
+        s1 r2, ..., s1 rm, s2 r1, ..., sn r1.
+    ctx : Context, optional
+        Device of the result; MXNet's default if not given.
+
+    Returns
+    -------
+    ndarray, shape (4, height * width * (len(sizes) + len(ratios) - 1))
+        Corner boxes in units of the map's sides: cell by cell, row by row,
+        the combinations of a cell side by side. They are not clipped, so
+        those at the border leave the image.
+
+    Notes
+    -----
+    Section 3.1.1 of Ren et al. (2015) combines every size with every
+    ratio; the shorter list is that of Liu et al. (2016), SSD.
+    """
+    # Width and height of each combination, in cells.
+    shapes = [(sizes[0], ratio) for ratio in ratios]
+    shapes += [(size, ratios[0]) for size in sizes[1:]]
+    size, ratio = numpy.array(shapes).T
+    w = min(height, width) * size * numpy.sqrt(ratio)
+    h = min(height, width) * size / numpy.sqrt(ratio)
+    i, j = numpy.indices((height, width)).reshape(2, -1, 1) + .5
+    corners = [(j - w / 2) / width, (i - h / 2) / height,
+               (j + w / 2) / width, (i + h / 2) / height]
+    return np.array(numpy.stack(corners).reshape(4, -1), dtype='float32',
+                    ctx=ctx)
+
+
+def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
+                  pos_iou: float, neg_iou: float, neg_pos_ratio: float
+                  ) -> Tuple[np.ndarray, np.ndarray]:
+    """Say for each anchor which object, background or nothing it is.
+
+    An anchor is positive when its IoU with an object is greater than
+    `pos_iou`, or when no other anchor overlaps that object more. It belongs
+    to the object it overlaps most, except that the best anchor of an object
+    stays that object's. Among equals the first counts, and an anchor that
+    is best for two objects goes to the one it overlaps more. An anchor that
+    overlaps every object less than `neg_iou` is background; so many of
+    these are drawn at random that an image has at most `neg_pos_ratio` of
+    them for each positive. An image without objects counts as having one
+    positive. The rest is ignored.
+
+    Parameters
+    ----------
+    ground_truth : ndarray, shape (B, m, 5)
+        Rows (class, x1, y1, x2, y2), corner boxes in units of the image's
+        sides. A row of a negative class is padding; a box without area,
+        which no anchor can overlap, counts as such.
+    anchors : ndarray, shape (4, n)
+        Corner boxes, the same for all images.
+    pos_iou, neg_iou : float
+        Thresholds.
+    neg_pos_ratio : float
+        Background anchors for each positive one.
+
+    Returns
+    -------
+    labels : ndarray, shape (B, n)
+        Class + 1 for positive anchors, 0 for background, -1 for ignored.
+    offsets : ndarray, shape (B, n, 4)
+        From positive anchors to their objects, as `anchor_to_gt_offset`
+        gives them; 0 for all other anchors.
+
+    Notes
+    -----
+    Section 3.1.2 of Ren et al. (2015), where negatives are drawn once for
+    each mini-batch of one image; `mx.nd.MultiBoxTarget` is akin. The draw
+    takes MXNet's random numbers: `mx.random.seed` makes it repeatable.
+    """
+    if 0 in (ground_truth.shape[1], anchors.shape[1]):
+        shape = len(ground_truth), anchors.shape[1]
+        classes = overlap = np.full(shape, -1., ctx=anchors.ctx)
+        positive = overlap > pos_iou
+        offsets = np.zeros((*shape, 4), ctx=anchors.ctx)
+    else:
+        owner, overlap, forced = _match(ground_truth, anchors)
+        positive = (overlap > pos_iou) | forced
+        classes = _classes(ground_truth, owner)
+        offsets = _offsets(ground_truth, anchors, owner, positive)
+    background = (overlap < neg_iou) & ~positive
+    num_positive = positive.astype('float32').sum(axis=1)
+    drawn = _draw(background, neg_pos_ratio * np.maximum(num_positive, 1))
+    labels = np.where(positive, classes + 1, drawn.astype('float32') - 1)
+    return labels, offsets
+
+
+def _match(ground_truth, anchors):
+    """Object of each anchor, their IoU, and whether the object insists.
+
+    All three have the shape (B, n).
+    """
+    overlaps = nd.contrib.box_iou(                          # (B, m, n)
+        ground_truth[:, :, 1:].as_nd_ndarray(),
+        anchors.T.as_nd_ndarray()).as_np_ndarray()
+    exists = ground_truth[:, :, :1] >= 0                    # (B, m, 1)
+    overlaps = np.where(exists, overlaps, -1.)
+    # An object insists on its best anchor, among equals on the first, if
+    # it touches any.
+    touches = overlaps.max(axis=2, keepdims=True) > 0
+    best_anchor = npx.one_hot(overlaps.argmax(axis=2), anchors.shape[1])
+    insists = best_anchor * touches
+    forced = insists.max(axis=1) > 0
+    # An anchor takes the largest overlap of the objects that insist on it,
+    # or else of all; 2 is more than an overlap can be.
+    owner = (overlaps + 2 * insists).argmax(axis=1)
+    return owner, overlaps.max(axis=1), forced
+
+
+def _classes(ground_truth, owner):
+    """Class of each anchor's object, (B, n)."""
+    one_hot = npx.one_hot(owner, ground_truth.shape[1])     # (B, n, m)
+    return npx.batch_dot(one_hot, ground_truth[:, :, :1])[:, :, 0]
+
+
+def _offsets(ground_truth, anchors, owner, positive):
+    """Offsets from positive anchors to their objects, (B, n, 4)."""
+    batch_size, num_anchors = owner.shape
+    anchors = np.broadcast_to(anchors.T, (batch_size, num_anchors, 4))
+    offsets, _ = nd.contrib.box_encode(
+        positive.astype('float32').as_nd_ndarray(),
+        owner.astype('float32').as_nd_ndarray(), anchors.as_nd_ndarray(),
+        ground_truth[:, :, 1:].as_nd_ndarray(),
+        nd.zeros(4, ctx=anchors.ctx),
+        nd.array(1 / OFFSET_SCALES, ctx=anchors.ctx))
+    return offsets.as_np_ndarray()
+
+
+def _draw(candidate, quota):
+    """Draw at random up to `quota` (B,) of the candidates (B, n)."""
+    if candidate.shape[1] == 0:
+        return candidate
+    lot = np.random.uniform(size=candidate.shape, ctx=candidate.ctx)
+    lot = np.where(candidate, lot, 2.)
+    rank = lot.argsort(axis=1).argsort(axis=1).astype('float32')
+    return candidate & (rank < quota[:, None])

@@ -1,0 +1,240 @@
+"""Boxes: two notations, overlap, offsets, non-maximum suppression.
+
+Alphabet of shapes: n boxes; B images; k boxes that are kept.
+
+A set of boxes is stored coordinate first, shape (4, n), so that
+`x1, y1, x2, y2 = boxes` unpacks it. Corner boxes are (x1, y1, x2, y2):
+upper-left and lower-right corner, in units of the image's width and height,
+so in [0, 1] inside the image, x to the right and y down. There is no
+"+ 1 pixel" anywhere: a box is (x2 - x1) wide. All arrays are float32 unless
+said otherwise, and results live on the device of the arguments.
+"""
+from __future__ import annotations
+
+import math
+
+import numpy
+from mxnet import nd, np
+
+__all__ = [
+    'anchor_plus_offset',
+    'anchor_to_gt_offset',
+    'box_center_to_corner',
+    'box_corner_to_center',
+    'iou',
+    'nms',
+    'project_box',
+]
+
+# Centres move by a tenth, sizes by a fifth of an anchor for one unit of
+# offset: offsets of positive anchors then have a spread near one, which
+# suits the loss (Fast R-CNN normalises its targets to the same end).
+CENTER_SCALE, SIZE_SCALE = 10, 5
+OFFSET_SCALES = numpy.array([CENTER_SCALE, CENTER_SCALE, SIZE_SCALE,
+                             SIZE_SCALE], 'float32')
+# A side grows at most so many times in one step: more than any anchor needs,
+# and far from where exp() of an untrained network's output overflows.
+MAX_GROWTH = 1e5
+# Stands in for a width, height or area of zero under a division.
+TINY = 1e-12
+
+
+def box_corner_to_center(boxes: np.ndarray) -> np.ndarray:
+    """Convert corner boxes to center boxes.
+
+    Parameters
+    ----------
+    boxes : ndarray, shape (4,) or (4, n)
+        (x1, y1, x2, y2), in any unit.
+
+    Returns
+    -------
+    ndarray, same shape
+        (cx, cy, w, h) in the same unit. No boxes give no boxes.
+    """
+    x1, y1, x2, y2 = boxes
+    return np.stack([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1])
+
+
+def box_center_to_corner(boxes: np.ndarray) -> np.ndarray:
+    """Convert center boxes to corner boxes, undoing `box_corner_to_center`.
+
+    Parameters
+    ----------
+    boxes : ndarray, shape (4,) or (4, n)
+        (cx, cy, w, h), in any unit.
+
+    Returns
+    -------
+    ndarray, same shape
+        (x1, y1, x2, y2) in the same unit.
+    """
+    cx, cy, w, h = boxes
+    return np.stack([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2])
+
+
+def _area(boxes):
+    x1, y1, x2, y2 = boxes
+    return np.maximum(x2 - x1, 0) * np.maximum(y2 - y1, 0)
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of boxes.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (4,), (4, 1) or (4, n)
+        Corner boxes in the same unit. What follows the first axis is
+        broadcast: `iou(a[:, :, None], b[:, None])` compares all pairs.
+
+    Returns
+    -------
+    ndarray
+        Values in [0, 1], of the broadcast shape without the first axis.
+        0 where boxes do not overlap and where both have no area, never NaN.
+
+    Notes
+    -----
+    Agrees with `mx.nd.contrib.box_iou`, which takes boxes row by row.
+    """
+    width = np.minimum(a[2], b[2]) - np.maximum(a[0], b[0])
+    height = np.minimum(a[3], b[3]) - np.maximum(a[1], b[1])
+    intersection = np.maximum(width, 0) * np.maximum(height, 0)
+    union = _area(a) + _area(b) - intersection
+    return intersection / np.maximum(union, TINY)
+
+
+def anchor_to_gt_offset(anchors: np.ndarray,
+                        ground_truths: np.ndarray) -> np.ndarray:
+    """The offsets that turn anchors into ground truth boxes.
+
+    Parameters
+    ----------
+    anchors : ndarray, shape (4, n)
+        Corner boxes.
+    ground_truths : ndarray, shape (4, n), or broadcasting with `anchors`
+        The box that each anchor should become.
+
+    Returns
+    -------
+    ndarray, shape (4, n)
+        10 (xg - xa) / wa, 10 (yg - ya) / ha, 5 log(wg / wa) and
+        5 log(hg / ha), without unit, for centres (x, y) and sizes (w, h).
+        Finite for boxes without area, too.
+
+    Notes
+    -----
+    Equation 2 of Ren et al. (2015); the factors are ours (see the source).
+    """
+    xa, ya, wa, ha = box_corner_to_center(anchors)
+    xg, yg, wg, hg = box_corner_to_center(ground_truths)
+    wa, ha = np.maximum(wa, TINY), np.maximum(ha, TINY)
+    wg, hg = np.maximum(wg, TINY), np.maximum(hg, TINY)
+    return np.stack([CENTER_SCALE * (xg - xa) / wa,
+                     CENTER_SCALE * (yg - ya) / ha,
+                     SIZE_SCALE * np.log(wg / wa),
+                     SIZE_SCALE * np.log(hg / ha)])
+
+
+def anchor_plus_offset(anchors: np.ndarray,
+                       offsets: np.ndarray) -> np.ndarray:
+    """Move and resize anchors by offsets, undoing `anchor_to_gt_offset`.
+
+    Parameters
+    ----------
+    anchors : ndarray, shape (4, n)
+        Corner boxes.
+    offsets : ndarray, shape (4, n), or broadcasting with `anchors`
+        What a network predicted.
+
+    Returns
+    -------
+    ndarray, shape (4, n)
+        Corner boxes in the unit of `anchors`; they may leave the image.
+        Finite whatever the offset: a side grows at most 100,000 times.
+    """
+    xa, ya, wa, ha = box_corner_to_center(anchors)
+    dx, dy, dw, dh = offsets
+    dw = np.minimum(dw / SIZE_SCALE, math.log(MAX_GROWTH))
+    dh = np.minimum(dh / SIZE_SCALE, math.log(MAX_GROWTH))
+    return box_center_to_corner(np.stack([
+        xa + dx * wa / CENTER_SCALE, ya + dy * ha / CENTER_SCALE,
+        wa * np.exp(dw), ha * np.exp(dh)]))
+
+
+def project_box(boxes: np.ndarray) -> np.ndarray:
+    """Clip boxes to the image.
+
+    Parameters
+    ----------
+    boxes : ndarray, any shape
+        Corner boxes in units of the image's sides.
+
+    Returns
+    -------
+    ndarray, same shape
+        The part inside of [0, 1]; a box outside of it has no area left.
+    """
+    return np.clip(boxes, 0, 1)
+
+
+def nms(scores: np.ndarray, boxes: np.ndarray,
+        iou_threshold: float) -> np.ndarray:
+    """Non-maximum suppression: of boxes that overlap, keep the best.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+        The higher, the better; any finite numbers.
+    boxes : ndarray, shape (4, n)
+        Corner boxes.
+    iou_threshold : float
+        A box goes when its IoU with a kept box is greater than this.
+
+    Returns
+    -------
+    ndarray, shape (k,), int32
+        Indices of the boxes that are kept, by falling score. No boxes give
+        no indices.
+
+    Notes
+    -----
+    The work is done by MXNet's operator `mx.nd.contrib.box_nms`.
+    """
+    n = len(scores)
+    index = np.arange(n, ctx=scores.ctx)
+    if n == 0:
+        return index.astype('int32')
+    rows = np.concatenate([np.stack([index, scores]), boxes]).T
+    kept = batch_nms(rows[None], iou_threshold)[0]
+    return kept[:, 0].astype('int32')
+
+
+def batch_nms(rows: np.ndarray, iou_threshold: float,
+              by_class: bool = False) -> list:
+    """Suppress the boxes of several images at once.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (B, n, 6)
+        (id, score, x1, y1, x2, y2). A row with score -inf is no box.
+    iou_threshold : float
+        As for `nms`.
+    by_class : bool
+        Whether boxes compete only with boxes of the same id.
+
+    Returns
+    -------
+    list of ndarray, shape (k, 6)
+        The rows of each image that are kept, by falling score.
+    """
+    if rows.shape[1] == 0:
+        return list(rows)
+    kept = nd.contrib.box_nms(
+        rows.as_nd_ndarray(), overlap_thresh=iou_threshold,
+        valid_thresh=-math.inf, coord_start=2, score_index=1,
+        id_index=0 if by_class else -1, force_suppress=not by_class
+    ).as_np_ndarray()
+    # The operator moves what it keeps to the front and fills up with -1.
+    counts = (kept[:, :, 0] >= 0).sum(axis=1).asnumpy()
+    return [image[:int(k)] for image, k in zip(kept, counts)]
