@@ -1,0 +1,119 @@
+"""Download Pascal VOC2012 into the data folder and unpack it.
+
+    python tools/fetch_voc2012.py
+
+An interrupted download goes on where it stopped. Nothing appears under its
+final name before it is complete and its checksum is right.
+"""
+import hashlib
+import os
+import shutil
+import sys
+import tarfile
+from pathlib import Path
+
+import requests
+from tqdm import tqdm
+
+import d2l_ext as d2l
+from d2l_ext.voc import VOC2012
+
+TIMEOUT = 30   # seconds without a byte
+CHUNK = 1 << 16   # bytes; an interruption loses no more
+
+
+def download(url: str, path: Path, sha1: str) -> Path:
+    """Download a file, going on from what an earlier call has left.
+
+    Raises `DatasetError` when the server refuses, the connection breaks or
+    the checksum is wrong; in the last case what was downloaded is removed.
+    """
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + '.part')
+    have = partial.stat().st_size if partial.exists() else 0
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT, headers={
+                'Range': f'bytes={have}-'} if have else None) as response:
+            # 416: there is nothing beyond what we have.
+            if response.status_code != 416:
+                response.raise_for_status()
+                _append(response, partial, have)
+    except requests.RequestException as error:
+        raise d2l.DatasetError(
+            f'{url} could not be downloaded ({error}). What has arrived is '
+            f'kept in {partial}; call again to go on from there.'
+        ) from error
+    if _sha1(partial) != sha1:
+        partial.unlink()
+        raise d2l.DatasetError(
+            f'{url} has a wrong checksum (not {sha1}); it was removed. Call '
+            'again to download it anew.')
+    os.replace(partial, path)
+    return path
+
+
+def _append(response, partial, have):
+    # A server that does not know ranges begins at the beginning.
+    resumed = response.status_code == 206
+    length = response.headers.get('Content-Length')
+    total = int(length) + have * resumed if length else None
+    with open(partial, 'ab' if resumed else 'wb') as file, tqdm(
+            total=total, initial=have * resumed, unit='B', unit_scale=True,
+            desc=partial.stem) as bar:
+        for chunk in response.iter_content(CHUNK):
+            file.write(chunk)
+            bar.update(len(chunk))
+
+
+def _sha1(path):
+    digest = hashlib.sha1()
+    with open(path, 'rb') as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def unpack(archive: Path, folder: Path, name: str) -> Path:
+    """Unpack `name` of an archive beside its place, then move it there.
+
+    Raises `DatasetError` when a member would leave the folder, is a device
+    or otherwise no plain file.
+    """
+    if (folder / name).exists():
+        return folder / name
+    if not hasattr(tarfile, 'data_filter'):
+        sys.exit('This Python is too old to unpack archives safely: use '
+                 '3.9.17, 3.10.12, 3.11.4 or newer.')
+    partial = folder / f'{name}.partial'
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(partial, filter='data')
+    except tarfile.TarError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise d2l.DatasetError(f'{archive} can not be unpacked ({error}).'
+                               ) from error
+    os.replace(partial / name, folder / name)
+    shutil.rmtree(partial)
+    return folder / name
+
+
+def main():
+    folder = d2l.data_dir()
+    if (folder / VOC2012).is_dir():
+        print(f'{folder / VOC2012} is there already.')
+        return
+    url, sha1 = d2l.DATA_HUB['voc2012']
+    try:
+        archive = download(url, folder / url.rsplit('/', 1)[1], sha1)
+        unpack(archive, folder, VOC2012.parts[0])
+    except d2l.DatasetError as error:
+        sys.exit(str(error))
+    archive.unlink()
+    print(f'{folder / VOC2012} is ready; the notebooks take it from now on.')
+
+
+if __name__ == '__main__':
+    main()
