@@ -1,0 +1,198 @@
+"""Pictures: boxes, proposals, detections, and the curves of a training."""
+from __future__ import annotations
+
+from typing import List, Optional, Sequence
+
+import numpy
+from IPython import display, get_ipython
+from matplotlib import pyplot as plt
+
+from .voc import RGB_MEAN, RGB_STD
+
+__all__ = ['LivePlot', 'show_boxes', 'show_detections', 'show_ground_truth',
+           'visualize_rpn_preds']
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+COLORS = ('#0072b2', '#e69f00', '#009e73', '#d55e00', '#cc79a7')
+TRUTH = '#ffffff'
+
+
+def show_boxes(axes: plt.Axes, boxes, labels: Optional[Sequence] = None,
+               colors: Sequence[str] = COLORS, **style) -> None:
+    """Draw boxes on an image, each with a label at its upper left.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where the image is shown.
+    boxes : array, shape (n, 4)
+        Corner boxes in pixels. No boxes draw nothing.
+    labels : sequence of str, optional
+        One for each box.
+    colors : sequence
+        Colours, used in turn.
+    **style
+        Passed on to `matplotlib.patches.Rectangle`, `linestyle` for
+        instance.
+    """
+    style = {'fill': False, 'linewidth': 2, **style}
+    for i, (x1, y1, x2, y2) in enumerate(numpy.asarray(boxes).tolist()):
+        color = colors[i % len(colors)]
+        axes.add_patch(plt.Rectangle((x1, y1), x2 - x1, y2 - y1,
+                                     edgecolor=color, **style))
+        if labels is not None and labels[i]:
+            axes.annotate(
+                str(labels[i]), (x1, y1), (3, -3),
+                textcoords='offset points', va='top', fontsize=9,
+                color='black' if color in (TRUTH, 'w') else 'white',
+                bbox={'facecolor': color, 'linewidth': 0, 'pad': 1.5},
+                annotation_clip=True)
+
+
+def _image_grid(X, num_images):
+    """Show the first images of a batch; returns axes and (height, width)."""
+    images = X[:num_images].asnumpy().transpose(0, 2, 3, 1)
+    images = numpy.clip(images * RGB_STD + RGB_MEAN, 0, 1)
+    columns = min(len(images), 4)
+    rows = -(-len(images) // columns)
+    _, axes = plt.subplots(
+        rows, columns, squeeze=False, layout='constrained',
+        figsize=(2.6 * columns, 2.6 * rows))
+    for ax in axes.flat:
+        ax.axis('off')
+    for ax, image in zip(axes.flat, images):
+        ax.imshow(image)
+        ax.set(xlim=(-.5, image.shape[1] - .5),
+               ylim=(image.shape[0] - .5, -.5))
+    return axes.flat, X.shape[2:]
+
+
+def _to_pixels(boxes, size):
+    """Boxes (4, n) in units of the image's sides to (n, 4) in pixels."""
+    height, width = size
+    return numpy.asarray(boxes).T * [width, height, width, height]
+
+
+def _show_truth(ax, Y, size):
+    rows = Y.asnumpy()
+    boxes = rows[rows[:, 0] >= 0, 1:].T
+    show_boxes(ax, _to_pixels(boxes, size), colors=[TRUTH], linewidth=3.5,
+               alpha=.9)
+
+
+def show_ground_truth(X, Y, classes: Sequence[str],
+                      num_images: int = 4) -> None:
+    """Show images with the boxes and classes of their objects.
+
+    Parameters
+    ----------
+    X : ndarray, shape (B, 3, H, W)
+        Normalised images.
+    Y : ndarray, shape (B, m, 5)
+        Ground truth; each class has a colour.
+    classes : sequence of str
+        Their names.
+    num_images : int
+        How many to show at most.
+    """
+    axes, size = _image_grid(X, num_images)
+    for ax, rows in zip(axes, Y.asnumpy()):
+        for class_id, *box in rows[rows[:, 0] >= 0]:
+            c = int(class_id)
+            show_boxes(ax, _to_pixels(numpy.array([box]).T, size),
+                       [classes[c]], [COLORS[c % len(COLORS)]])
+    plt.show()
+
+
+def visualize_rpn_preds(X, Y, rpn_preds: List, num_images: int = 4,
+                        num_proposals: int = 3) -> None:
+    """Show images with their ground truth and their best proposals.
+
+    Parameters
+    ----------
+    X : ndarray, shape (B, 3, H, W)
+        Normalised images.
+    Y : ndarray, shape (B, m, 5)
+        Ground truth, drawn in white.
+    rpn_preds : list of [scores, boxes]
+        What `predict_rpn` returns; drawn in colour, with objectness.
+    num_images, num_proposals : int
+        How many to show at most, from the first and from the best.
+    """
+    axes, size = _image_grid(X, num_images)
+    for ax, truth, (scores, boxes) in zip(axes, Y, rpn_preds):
+        _show_truth(ax, truth, size)
+        boxes = boxes[:, :num_proposals].asnumpy()
+        show_boxes(ax, _to_pixels(boxes, size), [
+            f'{s:.2f}' for s in scores[:num_proposals].asnumpy()])
+    plt.show()
+
+
+def show_detections(X, Y, detections: List, classes: Sequence[str],
+                    num_images: int = 8, min_score: float = .5) -> None:
+    """Show images with their ground truth and what was detected.
+
+    Parameters
+    ----------
+    X : ndarray, shape (B, 3, H, W)
+        Normalised images.
+    Y : ndarray, shape (B, m, 5)
+        Ground truth, drawn in white.
+    detections : list of [classes, scores, boxes]
+        What `predict_rcnn` returns; each class has a colour.
+    classes : sequence of str
+        Their names.
+    num_images : int
+        How many to show at most.
+    min_score : float
+        Detections below are not drawn.
+    """
+    axes, size = _image_grid(X, num_images)
+    for ax, truth, detection in zip(axes, Y, detections):
+        _show_truth(ax, truth, size)
+        ids, scores, boxes = (a.asnumpy() for a in detection)
+        for i in numpy.flatnonzero(scores >= min_score):
+            c = int(ids[i])
+            show_boxes(ax, _to_pixels(boxes[:, i:i + 1], size),
+                       [f'{classes[c]} {scores[i]:.2f}'],
+                       [COLORS[c % len(COLORS)]])
+    plt.show()
+
+
+class LivePlot:
+    """Curves of a training, drawn anew after each epoch in a notebook.
+
+    Outside of a notebook nothing is drawn.
+
+    Parameters
+    ----------
+    num_epochs : int
+        Right end of the horizontal axes.
+    """
+
+    def __init__(self, num_epochs: int):
+        self._num_epochs = num_epochs
+
+    def show(self, history: Sequence) -> None:
+        """Replace the cell's output by the curves of `history`."""
+        if get_ipython() is None:
+            return
+        figure, axes = plt.subplots(1, 2, figsize=(7, 2.6),
+                                    layout='constrained')
+        epochs = [entry.epoch for entry in history]
+        for ax, quantity, title in zip(axes, ('class_error', 'box_mae'),
+                                       ('class error', 'box MAE')):
+            for split, style in (('train', 'o-'), ('test', 's--')):
+                values = [getattr(entry, f'{split}_{quantity}')
+                          for entry in history]
+                ax.plot(epochs, values, style, label=split)
+            ax.margins(y=.15)
+            ax.set(xlabel='epoch', title=title, ylim=(0, None),
+                   xlim=(.8, self._num_epochs + .2),
+                   xticks=range(1, self._num_epochs + 1))
+            ax.grid(alpha=.3)
+        axes[0].legend()
+        plt.close(figure)
+        # A figure in place of the one before, and of the progress bar.
+        display.clear_output(wait=True)
+        display.display(figure)

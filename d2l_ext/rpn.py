@@ -1,0 +1,206 @@
+"""Region proposal network: backbone, output layers, targets, proposals.
+
+Alphabet of shapes: B images, h x w cells of the feature map, k anchors a
+cell, n = h w k anchors an image, m ground truth rows an image.
+"""
+from __future__ import annotations
+
+from typing import Callable, List, Optional, Tuple
+
+from mxnet import np, npx
+from mxnet.gluon import nn
+from mxnet.gluon.model_zoo import vision
+
+from .anchors import generate_anchors, label_anchors
+from .boxes import anchor_plus_offset, batch_nms, project_box
+
+__all__ = ['RPNOutput', 'detection_backbone', 'predict_rpn', 'rpn_anchors',
+           'rpn_batch', 'rpn_targets']
+
+SIZES, RATIOS = (.85, .43, .21), (1, 2, .5)
+
+
+class _ResidualBlock(vision.BasicBlockV2):
+    """The model zoo's block; only the addition is another operator.
+
+    Under NumPy semantics `+` leaves oneDNN's memory layout, and to convert
+    to and fro takes a tenth of a training step; `elemwise_add` does not.
+    """
+
+    def hybrid_forward(self, F, x):
+        shortcut = x
+        x = F.npx.activation(self.bn1(x), act_type='relu')
+        if self.downsample:
+            shortcut = self.downsample(x)
+        x = self.conv1(x)
+        x = F.npx.activation(self.bn2(x), act_type='relu')
+        x = self.conv2(x)
+        return F.elemwise_add(x.as_nd_ndarray(), shortcut.as_nd_ndarray()
+                              ).as_np_ndarray()
+
+
+def detection_backbone() -> nn.HybridSequential:
+    """ResNet-18 (version 2) up to its last feature map.
+
+    Returns
+    -------
+    HybridSequential
+        Maps images (B, 3, H, W), normalised as `load_data_voc_detection`
+        does, to features (B, 512, H / 32, W / 32). Not initialised, but
+        hybridized: the first call compiles it.
+
+    Notes
+    -----
+    The layers and parameters of `gluon.model_zoo.vision.resnet18_v2`
+    without its global pooling and flatten.
+    """
+    resnet = vision.ResNetV2(_ResidualBlock, [2, 2, 2, 2],
+                             [64, 64, 128, 256, 512])
+    backbone = nn.HybridSequential()
+    backbone.add(*resnet.features[:-2])
+    backbone.hybridize(static_alloc=True, static_shape=True)
+    return backbone
+
+
+class RPNOutput(nn.Block):
+    """Objectness and offsets of every anchor, from a feature map.
+
+    Parameters
+    ----------
+    num_anchors : int
+        Anchors a cell, k.
+
+    Notes
+    -----
+    Section 3.1 of Ren et al. (2015): a 3 x 3 convolution and two sibling
+    1 x 1 convolutions. Ours has 128 channels, the paper's 512.
+    """
+
+    def __init__(self, num_anchors: int = 5, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = nn.Conv2D(128, kernel_size=3, padding=1,
+                              activation='relu')
+        self.cls_predictor = nn.Conv2D(2 * num_anchors, kernel_size=1)
+        self.box_predictor = nn.Conv2D(4 * num_anchors, kernel_size=1)
+
+    def forward(self, X: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Predict.
+
+        Parameters
+        ----------
+        X : ndarray, shape (B, C, h, w)
+            Features.
+
+        Returns
+        -------
+        cls_preds : ndarray, shape (B h w k, 2)
+            Scores of background and object before the softmax.
+        box_preds : ndarray, shape (B h w k, 4)
+            Offsets. Anchors are in the order of `generate_anchors`.
+        """
+        Y = self.conv(X)
+        cls_preds = self.cls_predictor(Y).transpose(0, 2, 3, 1)
+        box_preds = self.box_predictor(Y).transpose(0, 2, 3, 1)
+        return cls_preds.reshape(-1, 2), box_preds.reshape(-1, 4)
+
+
+def rpn_anchors(X: np.ndarray) -> np.ndarray:
+    """Anchors of a feature map.
+
+    Parameters
+    ----------
+    X : ndarray, shape (B, C, h, w)
+        Features; only shape and device count.
+
+    Returns
+    -------
+    ndarray, shape (4, 5 h w)
+        Corner boxes of sizes 0.85, 0.43 and 0.21 and ratios 1, 2 and 0.5.
+    """
+    _, _, height, width = X.shape
+    return generate_anchors(height, width, SIZES, RATIOS, ctx=X.ctx)
+
+
+def rpn_targets(ground_truth: np.ndarray, anchors: np.ndarray
+                ) -> Tuple[np.ndarray, np.ndarray]:
+    """What the RPN is to predict: an object or none, and the offsets.
+
+    Parameters
+    ----------
+    ground_truth : ndarray, shape (B, m, 5)
+        Rows (class, x1, y1, x2, y2), as for `label_anchors`.
+    anchors : ndarray, shape (4, n)
+        Corner boxes.
+
+    Returns
+    -------
+    cls_labels : ndarray, shape (B n,)
+        1 for an object of any class (IoU > 0.7, or the object's best
+        anchor), 0 for background (IoU < 0.3, at most 5 for each positive),
+        -1 for ignored.
+    box_labels : ndarray, shape (B n, 4)
+        Offsets, 0 where the label is not 1.
+    """
+    labels, offsets = label_anchors(ground_truth, anchors, .7, .3, 5)
+    return np.minimum(labels, 1).reshape(-1), offsets.reshape(-1, 4)
+
+
+def rpn_batch(Y: np.ndarray, backbone_features: np.ndarray,
+              output_model: nn.Block, anchors: Optional[np.ndarray]):
+    """Predictions and labels of a batch, for `train_detection`.
+
+    Parameters
+    ----------
+    Y : ndarray, shape (B, m, 5)
+        Ground truth.
+    backbone_features : ndarray, shape (B, C, h, w)
+        What the backbone makes of the images.
+    output_model : Block
+        An `RPNOutput`.
+    anchors : ndarray, shape (4, n), or None
+        Of an earlier batch of the same size; None to make them.
+
+    Returns
+    -------
+    predictions, labels : pair of ndarray each
+        The four arguments of `DetectionLoss`.
+    anchors : ndarray, shape (4, n)
+        To be handed back with the next batch.
+    """
+    if anchors is None:
+        anchors = rpn_anchors(backbone_features)
+    return output_model(backbone_features), rpn_targets(Y, anchors), anchors
+
+
+def predict_rpn(backbone_features: np.ndarray, output_model: nn.Block,
+                anchor_fn: Callable[[np.ndarray], np.ndarray],
+                nms_threshold: float) -> List[List[np.ndarray]]:
+    """Propose regions that may hold an object.
+
+    Parameters
+    ----------
+    backbone_features : ndarray, shape (B, C, h, w)
+        What the backbone makes of the images.
+    output_model : Block
+        An `RPNOutput`.
+    anchor_fn : callable
+        Makes anchors (4, n) from the features, such as `rpn_anchors`.
+    nms_threshold : float
+        Of two proposals whose IoU is greater, the better stays.
+
+    Returns
+    -------
+    list of [scores, boxes], one for each image
+        Objectness (k,) in [0, 1], by falling score, and corner boxes
+        (4, k), clipped to the image.
+    """
+    batch_size = len(backbone_features)
+    cls_preds, box_preds = output_model(backbone_features)
+    scores = npx.softmax(cls_preds)[:, 1].reshape(batch_size, -1)
+    offsets = box_preds.reshape(batch_size, -1, 4).transpose(2, 0, 1)
+    anchors = anchor_fn(backbone_features)
+    boxes = anchor_plus_offset(anchors[:, None], offsets)   # (4, B, n)
+    rows = np.concatenate([np.zeros_like(scores)[None], scores[None],
+                           boxes]).transpose(1, 2, 0)
+    return [[kept[:, 1], project_box(kept[:, 2:].T)]
+            for kept in batch_nms(rows, nms_threshold)]

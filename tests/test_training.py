@@ -1,0 +1,94 @@
+"""The training loop, on a model small enough to train in a second."""
+import math
+
+import numpy
+import pytest
+from helpers import random_truth
+from mxnet import cpu, init, np, npx
+from mxnet.gluon import nn
+
+from d2l_ext.errors import TrainingError
+from d2l_ext.losses import DetectionLoss
+from d2l_ext.rpn import RPNOutput, rpn_batch
+from d2l_ext.training import train_detection
+
+
+def tiny_model(ctx=None):
+    backbone = nn.HybridSequential()
+    backbone.add(nn.Conv2D(8, 3, 2, 1, activation='relu'),
+                 nn.BatchNorm(), nn.Conv2D(8, 3, 2, 1, activation='relu'))
+    output = RPNOutput()
+    for model in (backbone, output):
+        model.initialize(init.Xavier(), ctx=ctx)
+    return backbone, output
+
+
+def batches(rng, n=3):
+    return [(np.array(rng.normal(size=(4, 3, 16, 24)), dtype='float32'),
+             random_truth(rng, 4, 3)) for _ in range(n)]
+
+
+def train(rng, num_epochs=3, lr=.1, data=None, ctx=None, **models):
+    data = data or batches(rng)
+    backbone, output = models.get('models') or tiny_model(ctx)
+    return train_detection(backbone, output, rpn_batch, data, data[:1],
+                           DetectionLoss(1), num_epochs, lr, lr,
+                           ctx or cpu())
+
+
+def test_history_and_the_printed_line(rng, capsys):
+    history = train(rng, num_epochs=4)
+    assert [entry.epoch for entry in history] == [1, 2, 3, 4]
+    assert history[-1].loss < history[0].loss
+    for entry in history:
+        assert 0 <= entry.train_class_error <= 1
+        assert 0 <= entry.test_class_error <= 1
+        assert entry.train_box_mae > 0
+        assert entry.test_box_mae > 0
+    last = history[-1]
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line == (
+        f'train class err {last.train_class_error:.2e}, '
+        f'box mae {last.train_box_mae:.2e}; '
+        f'test class err {last.test_class_error:.2e}, '
+        f'box mae {last.test_box_mae:.2e}')
+
+
+def test_same_seed_same_run():
+    def run(seed):
+        npx.random.seed(seed)
+        return [entry[:-1] for entry in
+                train(numpy.random.default_rng(0), num_epochs=2)]
+
+    assert run(1) == run(1)
+    assert run(1) != run(2)
+
+
+def test_rates_belong_to_their_models(rng):
+    backbone, output = tiny_model()
+    data = batches(rng)
+    backbone(data[0][0])
+    weight = backbone[0].weight.data().copy()
+    train_detection(backbone, output, rpn_batch, data, data,
+                    DetectionLoss(1), 1, 0, .1, cpu())
+    assert (backbone[0].weight.data() == weight).all()
+    train_detection(backbone, output, rpn_batch, data, data,
+                    DetectionLoss(1), 1, .1, 0, cpu())
+    assert not (backbone[0].weight.data() == weight).all()
+
+
+def test_a_loss_that_is_not_finite_stops_training(rng):
+    data = batches(rng)
+    data[1][0][0, 0, 0, 0] = math.nan
+    with pytest.raises(TrainingError, match='batch 2 of epoch 1'):
+        train(rng, data=data)
+
+
+def test_batches_without_objects_are_normal(rng):
+    data = batches(rng)
+    for _, Y in data:
+        Y[:] = -1
+    history = train(rng, num_epochs=1, data=data)
+    assert math.isfinite(history[0].loss)
+    assert math.isnan(history[0].train_box_mae)
+    assert history[0].train_class_error <= 1
