@@ -1,0 +1,153 @@
+"""Figures of merit: average precision, and recall of the proposals."""
+from __future__ import annotations
+
+from contextlib import redirect_stdout
+from io import StringIO
+from typing import Dict, List, Sequence
+
+import numpy
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from .boxes import iou
+from .voc import VOCDetection
+
+__all__ = ['evaluate_detection', 'proposal_recall']
+
+
+class _VOCeval(COCOeval):
+    """Treats difficult objects as VOC does.
+
+    COCO's crowd regions and VOC's difficult objects are both ignored, any
+    number of detections on them too; but what lies on a crowd is told by
+    another overlap than IoU, so the flag is hidden while IoU is computed.
+    """
+
+    def computeIoU(self, imgId, catId):
+        objects = self._gts[imgId, catId]
+        flags = [o['iscrowd'] for o in objects]
+        for o in objects:
+            o['iscrowd'] = 0
+        overlaps = super().computeIoU(imgId, catId)
+        for o, flag in zip(objects, flags):
+            o['iscrowd'] = flag
+        return overlaps
+
+
+def evaluate_detection(detections: Sequence, dataset: VOCDetection,
+                       iou_threshold: float = .5) -> Dict[str, float]:
+    """Average precision of each class, and their mean, by pycocotools.
+
+    Parameters
+    ----------
+    detections : sequence of [classes, scores, boxes]
+        For every image of `dataset`, in its order, what `predict_rcnn`
+        returns.
+    dataset : VOCDetection
+        Knows the objects, in pixels of the original pictures.
+    iou_threshold : float
+        A detection is right when its IoU with an object of its class, not
+        found by a better one, is at least this.
+
+    Returns
+    -------
+    dict
+        Average precision by class name, and their mean as 'mAP'. Difficult
+        objects are neither asked for nor held against a detection. nan for
+        a class without objects, which the mean leaves out.
+
+    Raises
+    ------
+    ValueError
+        When there is not one entry for each image.
+    """
+    if len(detections) != len(dataset):
+        raise ValueError(f'{len(detections)} entries of detections for '
+                         f'{len(dataset)} images.')
+    images = [{'id': i} for i in range(len(dataset))]
+    categories = [{'id': i, 'name': name}
+                  for i, name in enumerate(dataset.classes)]
+    truth, found = (
+        {'images': images, 'categories': categories, 'annotations': rows}
+        for rows in (_objects(dataset), _results(detections, dataset)))
+    # Its progress notes are of no use to a reader.
+    with redirect_stdout(StringIO()):
+        evaluation = _VOCeval(_coco(truth), _coco(found), 'bbox')
+        evaluation.params.iouThrs = numpy.array([iou_threshold])
+        evaluation.params.areaRng = [[0, 1e10]]
+        evaluation.params.areaRngLbl = ['all']
+        evaluation.evaluate()
+        evaluation.accumulate()
+    # Precision at 101 recalls for each class, -1 where it has no objects.
+    precision = evaluation.eval['precision'][0, :, :, 0, -1]
+    scores = {name: float(values.mean()) if values.min() >= 0 else numpy.nan
+              for name, values in zip(dataset.classes, precision.T)}
+    return {**scores, 'mAP': float(numpy.nanmean(list(scores.values())))}
+
+
+def _coco(dataset):
+    coco = COCO()
+    coco.dataset = dataset
+    coco.createIndex()
+    return coco
+
+
+def _annotation(number, image, category, box, **more):
+    x1, y1, x2, y2 = box
+    return {'id': number, 'image_id': image, 'category_id': category,
+            'bbox': [x1, y1, x2 - x1, y2 - y1],
+            'area': (x2 - x1) * (y2 - y1), **more}
+
+
+def _objects(dataset):
+    rows = [(image, item) for image, objects in enumerate(dataset.objects)
+            for item in objects]
+    return [_annotation(number, image, dataset.classes.index(item.name),
+                        item.box, iscrowd=int(item.difficult))
+            for number, (image, item) in enumerate(rows, 1)]
+
+
+def _results(detections, dataset):
+    rows = []
+    for image, detection in enumerate(detections):
+        ids, scores, boxes = (a.asnumpy() for a in detection)
+        width, height = dataset.image_size(image)
+        boxes = boxes.T * [width, height, width, height]
+        rows += zip([image] * len(ids), ids.tolist(), boxes.tolist(),
+                    scores.tolist())
+    return [_annotation(number, image, int(class_id), box, iscrowd=0,
+                        score=score)
+            for number, (image, class_id, box, score) in enumerate(rows, 1)]
+
+
+def proposal_recall(rpn_preds: List, ground_truths: Sequence,
+                    iou_threshold: float = .5,
+                    num_proposals: int = 300) -> float:
+    """Share of the objects that some proposal covers.
+
+    Parameters
+    ----------
+    rpn_preds : list of [scores, boxes]
+        For every image, what `predict_rpn` returns.
+    ground_truths : sequence of ndarray, shape (m, 5)
+        For every image, rows (class, x1, y1, x2, y2); rows of a negative
+        class are padding.
+    iou_threshold : float
+        A proposal covers an object when their IoU is at least this.
+    num_proposals : int
+        Take so many of the best proposals of an image.
+
+    Returns
+    -------
+    float
+        In [0, 1]; nan when there is no object at all.
+    """
+    found = total = 0
+    for (_, boxes), rows in zip(rpn_preds, ground_truths):
+        objects = rows[:int((rows[:, 0] >= 0).sum()), 1:].T
+        total += objects.shape[1]
+        if objects.shape[1] and boxes.shape[1]:
+            overlaps = iou(objects[:, :, None],
+                           boxes[:, None, :num_proposals])
+            found += int((overlaps.max(axis=1) >= iou_threshold).sum())
+    return found / total if total else numpy.nan

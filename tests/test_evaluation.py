@@ -1,0 +1,154 @@
+"""Average precision and recall by hand and against a plain version."""
+import math
+from types import SimpleNamespace
+
+import numpy
+import pytest
+from mxnet import np
+
+from d2l_ext.evaluation import evaluate_detection, proposal_recall
+from d2l_ext.voc import VOCObject
+
+
+def data(*images, classes=('cat', 'dog'), size=(100, 50)):
+    """What `evaluate_detection` needs to know of a data set."""
+    objects = [[VOCObject(*o) for o in image] for image in images]
+
+    class Dataset(SimpleNamespace):
+        def __len__(self):
+            return len(self.objects)
+
+    return Dataset(objects=objects, classes=list(classes),
+                   image_size=lambda i: size)
+
+
+def detections(*rows, size=(100, 50)):
+    """One image's detections from rows (class, score, pixel box)."""
+    rows = numpy.array(rows, 'float32').reshape(-1, 6)
+    scale = numpy.array([*size, *size], 'float32')
+    return [np.array(rows[:, 0]), np.array(rows[:, 1]),
+            np.array((rows[:, 2:] / scale).T)]
+
+
+BOX, OTHER = (10, 10, 40, 40), (60, 5, 90, 45)
+NEAR = (12, 10, 42, 40)       # IoU with BOX: 28 / 32
+FAR = (30, 10, 60, 40)        # IoU with BOX: 10 / 50
+
+
+def test_average_precision_by_hand():
+    dataset = data([('cat', BOX, False), ('dog', OTHER, False)],
+                   [('cat', OTHER, False)])
+    perfect = [detections((0, .9, *BOX), (1, .8, *OTHER)),
+               detections((0, .7, *OTHER))]
+    assert evaluate_detection(perfect, dataset) == pytest.approx(
+        {'cat': 1, 'dog': 1, 'mAP': 1})
+    # One cat of two is found first, then a wrong one: precision 1 up to
+    # recall .5, that is at 51 of COCO's 101 points.
+    half = [detections((0, .9, *NEAR), (0, .8, *FAR)),
+            detections((1, .9, *OTHER))]
+    scores = evaluate_detection(half, dataset)
+    assert scores['cat'] == pytest.approx(51 / 101)
+    assert scores['dog'] == 0
+    assert scores['mAP'] == pytest.approx(51 / 202)
+
+
+def test_a_double_is_wrong():
+    dataset = data([('cat', BOX, False)], classes=('cat',))
+    one = [detections((0, .9, *BOX))]
+    behind = [detections((0, .9, *BOX), (0, .8, *NEAR))]
+    before = [detections((0, .8, *BOX), (0, .9, *FAR))]
+    for result, expected in ((one, 1), (behind, 1), (before, .5)):
+        assert evaluate_detection(result, dataset)['mAP'] == pytest.approx(
+            expected)
+
+
+def test_difficult_objects_neither_help_nor_harm():
+    dataset = data([('cat', BOX, True), ('cat', OTHER, False)],
+                   classes=('cat',))
+    for extra in ([], [(0, .95, *BOX)], [(0, .95, *BOX), (0, .94, *NEAR)]):
+        rows = [*extra, (0, .9, *OTHER)]
+        assert evaluate_detection([detections(*rows)], dataset)[
+            'mAP'] == pytest.approx(1)
+    # What merely lies inside of a difficult object is wrong all the same.
+    inside = (20, 20, 25, 25)
+    rows = [(0, .95, *inside), (0, .9, *OTHER)]
+    assert evaluate_detection([detections(*rows)], dataset)[
+        'mAP'] == pytest.approx(.5)
+
+
+def test_empty_images_and_classes():
+    dataset = data([], [('cat', BOX, False)])
+    nothing = [detections(), detections()]
+    scores = evaluate_detection(nothing, dataset)
+    assert scores['cat'] == scores['mAP'] == 0
+    assert math.isnan(scores['dog'])
+    found = [detections(), detections((0, .9, *BOX))]
+    assert evaluate_detection(found, dataset)['mAP'] == pytest.approx(1)
+    with pytest.raises(ValueError, match='1 entries of detections for 2'):
+        evaluate_detection(found[:1], dataset)
+
+
+def plain_average_precision(results, dataset, class_index):
+    """COCO's definition in a few lines, without difficult objects."""
+    rows = [(score, image, box) for image, (ids, scores, boxes) in
+            enumerate(results) for c, score, box in zip(
+                ids.asnumpy(), scores.asnumpy(), boxes.asnumpy().T)
+            if c == class_index]
+    rows.sort(key=lambda row: -row[0])
+    name = dataset.classes[class_index]
+    truth = {i: [numpy.array(o.box) for o in objects if o.name == name]
+             for i, objects in enumerate(dataset.objects)}
+    total = sum(map(len, truth.values()))
+    right = []
+    for _, image, box in rows:
+        box = box.astype(float) * [100, 50, 100, 50]
+        overlaps = []
+        for other in truth[image]:
+            w, h = (numpy.minimum(box[2:], other[2:])
+                    - numpy.maximum(box[:2], other[:2])).clip(0)
+            areas = sum(numpy.prod(b[2:] - b[:2]) for b in (box, other))
+            overlaps.append(w * h / (areas - w * h))
+        best = int(numpy.argmax(overlaps)) if overlaps else None
+        right.append(best is not None and overlaps[best] >= .5)
+        if right[-1]:
+            truth[image].pop(best)
+    found = numpy.cumsum(right)
+    precision = found / numpy.arange(1, len(found) + 1)
+    return numpy.mean([
+        max(precision[found >= recall * total - 1e-9], default=0)
+        for recall in numpy.linspace(0, 1, 101)])
+
+
+def test_agrees_with_the_plain_version(rng):
+    def box():
+        x, y = rng.uniform(0, 60), rng.uniform(0, 25)
+        return (x, y, x + rng.uniform(10, 40), y + rng.uniform(8, 25))
+
+    for _ in range(30):
+        images, results = [], []
+        for _ in range(4):
+            boxes = [box() for _ in range(rng.integers(1, 4))]
+            images.append([(('cat', 'dog')[rng.integers(2)], b, False)
+                           for b in boxes])
+            rows = [(rng.integers(2), rng.random(),
+                     *(numpy.array(b) + rng.normal(0, 2, 4)))
+                    for b in [*boxes, box()]]
+            results.append(detections(*rows))
+        dataset = data(*images)
+        scores = evaluate_detection(results, dataset)
+        for c, name in enumerate(dataset.classes):
+            if any(o.name == name for row in dataset.objects for o in row):
+                assert scores[name] == pytest.approx(
+                    plain_average_precision(results, dataset, c), abs=1e-6)
+
+
+def test_recall_by_hand():
+    truth = np.array([[0, 0, 0, .5, .5], [1, .5, .5, 1, 1], [-1] * 5])
+    boxes = np.array([[0, 0, .5, .45], [.1, .1, .2, .2],
+                      [.5, .5, 1, .99]]).T
+    preds = [[np.array([.9, .8, .7]), boxes]]
+    assert proposal_recall(preds, [truth]) == 1
+    assert proposal_recall(preds, [truth], num_proposals=2) == .5
+    assert proposal_recall(preds, [truth], iou_threshold=.95) == .5
+    assert proposal_recall([[np.zeros(0), np.zeros((4, 0))]], [truth]) == 0
+    assert math.isnan(proposal_recall(preds, [truth[2:]]))
