@@ -1,0 +1,26 @@
+"""Helpers of the Faster R-CNN chapter, on top of the `d2l` package.
+
+Import it in place of `d2l`, before MXNet: `import d2l_ext as d2l`. It has
+everything that `d2l.mxnet` has, and the detection helpers of the chapter.
+"""
+import os
+
+# MXNet takes half of the cores unless it is told before it is loaded.
+if hasattr(os, 'sched_getaffinity'):
+    os.environ.setdefault('OMP_NUM_THREADS',
+                          str(len(os.sched_getaffinity(0))))
+
+from d2l.mxnet import *  # noqa: F403
+
+from .anchors import *  # noqa: F403
+from .boxes import *  # noqa: F403
+from .drawn_set import *  # noqa: F403
+from .errors import *  # noqa: F403
+from .evaluation import *  # noqa: F403
+from .losses import *  # noqa: F403
+from .machine import *  # noqa: F403
+from .plotting import *  # noqa: F403
+from .rcnn import *  # noqa: F403
+from .rpn import *  # noqa: F403
+from .training import *  # noqa: F403
+from .voc import *  # noqa: F403
