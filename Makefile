@@ -11,16 +11,16 @@ PYTHON ?= $(shell for p in python3.11 python3.10 python3.9 python3 python; \
 	do $$p -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] \
 	<= (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-# The embedded set is drawn before a notebook asks for it, so that no cell
-# holds the progress bar; where it lies already, or is not wanted, this does
-# nothing.
-DRAW = $(BIN)/python -c 'import d2l_ext; d2l_ext.voc_dir()'
-
 export D2L_DATA_DIR ?= $(CURDIR)/data
+# Notebooks run in another folder: a relative name would mislead them.
+ifdef D2L_VOC_DIR
+export D2L_VOC_DIR := $(shell realpath -ms -- '$(D2L_VOC_DIR)')
+endif
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lab data outputs lock clean FORCE
+.SECONDARY:
+.PHONY: help setup run run-all test lab data outputs lock clean FORCE
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
@@ -59,31 +59,35 @@ build/data-set: FORCE
 
 build/%.ipynb: notebooks/%.ipynb $(LIBRARY) tools/run_notebook.py \
 		$(READY) build/data-set
-	@$(DRAW)
+	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/python tools/run_notebook.py $< $@
 
 build/%.html: build/%.ipynb tools/export_html.py
 	@$(BIN)/python tools/export_html.py $< $@
 
+run-all: $(NOTEBOOKS:notebooks/%.ipynb=build/%.html)  ## run every notebook
+	@for nb in $(NOTEBOOKS:notebooks/%=build/%); do \
+	$(BIN)/python tools/summary.py $$nb; done
+
 run: build/faster-rcnn.html  ## run the chapter (ten minutes, two cores)
 	@$(BIN)/python tools/summary.py build/faster-rcnn.ipynb
 
 test: $(READY)  ## check the code, the helpers and every notebook cell
-	@$(DRAW)
+	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest
 
 lab: $(READY)  ## open the notebooks in JupyterLab
-	@$(DRAW)
+	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/jupyter lab --notebook-dir=. notebooks/faster-rcnn.ipynb
 
 data: $(READY)  ## download Pascal VOC2012 (2 GB) and use it from then on
 	$(BIN)/python tools/fetch_voc2012.py
 
 outputs: $(READY)  ## run the notebooks and store their outputs in them
-	@$(DRAW)
+	@$(BIN)/python tools/prepare_data.py
 	$(foreach nb,$(NOTEBOOKS),$(BIN)/python tools/run_notebook.py \
-	$(nb) $(nb) &&) true
+	$(nb) $(nb) &&) $(BIN)/python tools/readme_picture.py
 
 lock: $(READY)  ## choose new versions of everything (needs uv)
 	uv pip compile --quiet --universal --python-version 3.9 --upgrade \

@@ -17,6 +17,8 @@ from .boxes import *  # noqa: F403
 from .drawn_set import *  # noqa: F403
 from .errors import *  # noqa: F403
 from .evaluation import *  # noqa: F403
+from .example import *  # noqa: F403
+from .figures import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .machine import *  # noqa: F403
 from .plotting import *  # noqa: F403

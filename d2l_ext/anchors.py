@@ -10,7 +10,7 @@ import numpy
 from mxnet import nd, np, npx
 from mxnet.context import Context
 
-from .boxes import OFFSET_SCALES
+from .boxes import CENTER_SCALE, SIZE_SCALE
 
 __all__ = ['generate_anchors', 'label_anchors']
 
@@ -155,7 +155,8 @@ def _offsets(ground_truth, anchors, owner, positive):
         owner.astype('float32').as_nd_ndarray(), anchors.as_nd_ndarray(),
         ground_truth[:, :, 1:].as_nd_ndarray(),
         nd.zeros(4, ctx=anchors.ctx),
-        nd.array(1 / OFFSET_SCALES, ctx=anchors.ctx))
+        nd.array([1 / CENTER_SCALE] * 2 + [1 / SIZE_SCALE] * 2,
+                 ctx=anchors.ctx))
     return offsets.as_np_ndarray()
 
 

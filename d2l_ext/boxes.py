@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import math
 
-import numpy
 from mxnet import nd, np
 
 __all__ = [
     'anchor_plus_offset',
     'anchor_to_gt_offset',
+    'batch_nms',
     'box_center_to_corner',
     'box_corner_to_center',
     'iou',
@@ -30,8 +30,6 @@ __all__ = [
 # offset: offsets of positive anchors then have a spread near one, which
 # suits the loss (Fast R-CNN normalises its targets to the same end).
 CENTER_SCALE, SIZE_SCALE = 10, 5
-OFFSET_SCALES = numpy.array([CENTER_SCALE, CENTER_SCALE, SIZE_SCALE,
-                             SIZE_SCALE], 'float32')
 # A side grows at most so many times in one step: more than any anchor needs,
 # and far from where exp() of an untrained network's output overflows.
 MAX_GROWTH = 1e5

@@ -5,7 +5,7 @@ image, C classes without the background.
 """
 from __future__ import annotations
 
-from typing import List
+from typing import List, Tuple
 
 from mxnet import np, npx
 from mxnet.gluon import nn
@@ -30,12 +30,13 @@ class FasterRCNNOutput(nn.Block):
     and the predictions, and offsets for each class; this head has neither.
     """
 
-    def __init__(self, num_classes, **kwargs):
+    def __init__(self, num_classes: int, **kwargs):
         super().__init__(**kwargs)
         self.cls_predictor = nn.Dense(num_classes + 1)
         self.box_predictor = nn.Dense(4)
 
-    def forward(self, X, rois):
+    def forward(self, X: np.ndarray, rois: np.ndarray
+                ) -> Tuple[np.ndarray, np.ndarray]:
         """Predict.
 
         Parameters
@@ -62,7 +63,8 @@ class FasterRCNNOutput(nn.Block):
         return cls_preds, box_preds
 
 
-def faster_rcnn_targets(ground_truth, rpn_preds):
+def faster_rcnn_targets(ground_truth: np.ndarray, rpn_preds: List
+                        ) -> List[np.ndarray]:
     """What the second stage is to predict for each proposal.
 
     Parameters
@@ -99,7 +101,7 @@ def faster_rcnn_targets(ground_truth, rpn_preds):
 
 
 def predict_rcnn(backbone_features: np.ndarray, output_model: nn.Block,
-                 rpn_preds: List, nms_threshold: float = .5,
+                 rpn_preds: List, nms_threshold: float = .3,
                  score_threshold: float = .01, max_proposals: int = 100,
                  max_detections: int = 100) -> List[List[np.ndarray]]:
     """Detect objects among proposals.

@@ -16,9 +16,9 @@ from PIL import Image, UnidentifiedImageError
 from .drawn_set import make_drawn_set
 from .errors import DatasetError
 
-__all__ = ['VOCDetection', 'VOCObject', 'data_dir', 'load_batches',
-           'load_data_voc_detection', 'read_annotation', 'test_mode',
-           'voc_dir']
+__all__ = ['VOCDetection', 'VOCObject', 'data_dir', 'flip_left_right',
+           'label_rows', 'load_batches', 'load_data_voc_detection',
+           'read_annotation', 'test_mode', 'voc_dir']
 
 RGB_MEAN = numpy.array([.485, .456, .406], numpy.float32)
 RGB_STD = numpy.array([.229, .224, .225], numpy.float32)
@@ -147,6 +147,57 @@ def _read_list(path):
             if row and (len(row) == 1 or row[1] == '1')]
 
 
+def label_rows(objects: Sequence[VOCObject], classes: Sequence[str],
+               size: Tuple[int, int], num_rows: int) -> numpy.ndarray:
+    """Ground truth of an image as rows of numbers.
+
+    Parameters
+    ----------
+    objects : sequence of VOCObject
+        Of one image; difficult ones are left out.
+    classes : sequence of str
+        Class 0 is the first.
+    size : (int, int)
+        Width and height of the image in pixels.
+    num_rows : int
+        Number of rows m, at least that of the objects.
+
+    Returns
+    -------
+    ndarray, shape (m, 5), float32
+        Rows (class, x1, y1, x2, y2), corner boxes in units of the image's
+        sides and clipped to it. Rows without an object are -1 throughout.
+    """
+    rows = numpy.full((num_rows, 5), -1, numpy.float32)
+    visible = [item for item in objects if not item.difficult]
+    for row, item in zip(rows, visible):
+        row[0] = classes.index(item.name)
+        row[1:] = numpy.clip(numpy.divide(item.box, [*size, *size]), 0, 1)
+    return rows
+
+
+def flip_left_right(image: numpy.ndarray, label: numpy.ndarray
+                    ) -> Tuple[numpy.ndarray, numpy.ndarray]:
+    """Mirror an image and its boxes.
+
+    Parameters
+    ----------
+    image : ndarray, shape (height, width, 3)
+        Pixels.
+    label : ndarray, shape (m, 5)
+        Rows as `label_rows` gives them.
+
+    Returns
+    -------
+    image, label : ndarray
+        Copies, or views, of the same shapes; padding stays padding.
+    """
+    real, label = label[:, 0] >= 0, label.copy()
+    # The right edge becomes the left one.
+    label[real, 1], label[real, 3] = 1 - label[real, 3], 1 - label[real, 1]
+    return image[:, ::-1], label
+
+
 class VOCDetection(gluon.data.Dataset):
     """Images with objects of the given classes, decoded when asked for.
 
@@ -230,21 +281,12 @@ class VOCDetection(gluon.data.Dataset):
         index, flip = item if isinstance(item, tuple) else (item, False)
         image = self.read_image(index)
         # Of the picture itself: annotations are at times wrong about it.
-        sides = numpy.array([*image.size, *image.size], numpy.float32)
-        label = numpy.full((self.max_objects, 5), -1, numpy.float32)
-        objects = [o for o in self.objects[index] if not o.difficult]
-        for row, item in zip(label, objects):
-            row[0] = self.classes.index(item.name)
-            row[1:] = numpy.clip(item.box / sides, 0, 1)
+        label = label_rows(self.objects[index], self.classes, image.size,
+                           self.max_objects)
         height, width = self.size
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-        image = numpy.asarray(image)
-        if flip:
-            image = image[:, ::-1]
-            real = label[:, 0] >= 0
-            label[real, 1], label[real, 3] = (1 - label[real, 3],
-                                              1 - label[real, 1])
-        return image, label
+        image = numpy.asarray(image.resize((width, height),
+                                           Image.Resampling.BILINEAR))
+        return flip_left_right(image, label) if flip else (image, label)
 
 
 class _ShuffleAndFlip(gluon.data.Sampler):

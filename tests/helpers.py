@@ -37,3 +37,20 @@ def small_set(folder, num_train=8, num_val=4):
 def read_notebook(name):
     """A notebook of the project as the dictionary that its JSON holds."""
     return json.loads((ROOT / 'notebooks' / name).read_text('utf-8'))
+
+
+def code_cells(notebook):
+    return [c for c in notebook['cells'] if c['cell_type'] == 'code']
+
+
+def markdown_cells(notebook):
+    return [c for c in notebook['cells'] if c['cell_type'] == 'markdown']
+
+
+def text(cell):
+    """Source of a cell."""
+    return ''.join(cell['source'])
+
+
+def tags(cell):
+    return cell['metadata'].get('tags', [])

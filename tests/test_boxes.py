@@ -3,17 +3,10 @@ import mxnet as mx
 import numpy
 import pytest
 from helpers import random_boxes
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from mxnet import np
 from numpy.testing import assert_allclose, assert_array_equal
 
 from d2l_ext import boxes as d2l_boxes
-
-coordinate = st.floats(0, 1, width=32)
-box = st.tuples(coordinate, coordinate, coordinate, coordinate).map(
-    lambda b: (min(b[0], b[2]), min(b[1], b[3]),
-               max(b[0], b[2]), max(b[1], b[3])))
 
 
 def columns(*rows):
@@ -61,15 +54,6 @@ def test_iou_broadcasts_and_agrees_with_the_operator(rng):
     one = a[:, 0]
     assert_allclose(d2l_boxes.iou(one, b).asnumpy(),
                     d2l_boxes.iou(one.reshape(4, 1), b).asnumpy())
-
-
-@given(box, box)
-@settings(deadline=None, max_examples=60)
-def test_iou_is_symmetric_and_in_range(a, b):
-    a, b = (np.array(x, dtype='float32') for x in (a, b))
-    there, back = float(d2l_boxes.iou(a, b)), float(d2l_boxes.iou(b, a))
-    assert there == back
-    assert 0 <= there <= 1 + 1e-6
 
 
 def test_offsets_by_hand():
@@ -145,19 +129,6 @@ def test_nms_agrees_with_the_plain_version(rng, n, threshold):
         kept = d2l_boxes.nms(np.array(scores), np.array(a), threshold)
         assert kept.dtype == numpy.int32
         assert kept.asnumpy().tolist() == plain_nms(scores, a, threshold)
-
-
-def test_nms_keeps_no_overlap_and_drops_nothing_without_cause(rng):
-    for _ in range(10):
-        a, scores = random_boxes(rng, 80), np.random.normal(size=80)
-        kept = d2l_boxes.nms(scores, a, .4).asnumpy()
-        overlaps = d2l_boxes.iou(a[:, :, None], a[:, None]).asnumpy()
-        among = overlaps[numpy.ix_(kept, kept)] - numpy.eye(len(kept))
-        assert among.max() <= .4
-        value = scores.asnumpy()
-        for gone in set(range(80)) - set(kept.tolist()):
-            assert any(overlaps[gone, k] > .4 and value[k] >= value[gone]
-                       for k in kept)
 
 
 def test_batch_nms_by_class():

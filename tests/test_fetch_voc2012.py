@@ -1,18 +1,14 @@
 """The download, against a real server on this machine."""
 import hashlib
 import io
-import sys
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import fetch_voc2012
 import pytest
-from helpers import ROOT
 
 from d2l_ext.errors import DatasetError
-
-sys.path.insert(0, str(ROOT / 'tools'))
-import fetch_voc2012
 
 CONTENT = bytes(range(256)) * 4000
 SHA1 = hashlib.sha1(CONTENT).hexdigest()

@@ -5,7 +5,31 @@
 import argparse
 from pathlib import Path
 
+from jinja2 import DictLoader
 from nbconvert import HTMLExporter
+
+# Cells with the tag "solution" are folded until a reader wants to see them.
+TEMPLATE = """
+{%- extends 'lab/index.html.j2' -%}
+{%- block any_cell -%}
+{%- if 'solution' in cell.metadata.get('tags', []) -%}
+<details class="solution"><summary>Show a solution</summary>
+{{ super() }}
+</details>
+{%- else -%}
+{{ super() }}
+{%- endif -%}
+{%- endblock any_cell -%}
+{%- block html_head -%}
+{{ super() }}
+<style>
+main { max-width: 62rem; margin: auto; }
+details.solution { margin: .6rem 0; padding-left: .6rem;
+                   border-left: 4px solid #0072b2; }
+details.solution summary { cursor: pointer; color: #0072b2; }
+</style>
+{%- endblock html_head -%}
+"""
 
 
 def main():
@@ -13,9 +37,12 @@ def main():
     parser.add_argument('notebook', type=Path)
     parser.add_argument('output', type=Path)
     args = parser.parse_args()
-    # The chapter has no formulas and no widgets that would need a network.
-    exporter = HTMLExporter(embed_images=True, mathjax_url='',
-                            require_js_url='', jquery_url='')
+    # The notebooks have no formulas that would need a network to be shown,
+    # and widgets need a kernel anyway.
+    exporter = HTMLExporter(
+        embed_images=True, mathjax_url='', require_js_url='', jquery_url='',
+        extra_loaders=[DictLoader({'chapter.html.j2': TEMPLATE})],
+        template_file='chapter.html.j2')
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     page, _ = exporter.from_filename(
         str(args.notebook), resources={

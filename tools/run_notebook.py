@@ -24,6 +24,14 @@ class VisibleClient(NotebookClient):
             sys.stdout.flush()
         return super().process_message(msg, cell, cell_index)
 
+    def on_comm_open_jupyter_widget(self, msg):
+        """Leave widgets alone: what they show is not kept anyway.
+
+        To play the browser's part for them, nbclient sends on a channel on
+        which it waits for the kernel's reply, and now and then waits for
+        ever (its issue 312).
+        """
+
 
 def announce(notebook):
     """A hook that names each cell by the heading above it."""
@@ -50,6 +58,8 @@ def main():
     args.output.parent.mkdir(parents=True, exist_ok=True)
     client = VisibleClient(
         notebook, timeout=None, record_timing=False,
+        # Kernels like to warn that they listen on this machine.
+        extra_arguments=['--IPKernelApp.log_level=40'],
         on_cell_execute=announce(notebook),
         resources={'metadata': {'path': str(args.output.parent)}})
     try:
@@ -59,8 +69,12 @@ def main():
     for cell in notebook.cells:
         for key in VOLATILE:
             cell.metadata.pop(key, None)
+        # Sliders need a kernel; a figure beside them speaks for them.
+        if 'widget' in cell.metadata.get('tags', []):
+            cell.outputs = []
     # Of all that a kernel says of itself, only what opens the notebook.
-    notebook.metadata.pop('language_info', None)
+    for key in ('language_info', 'widgets'):
+        notebook.metadata.pop(key, None)
     # Written beside and moved: an interrupted call spoils no notebook.
     partial = args.output.with_suffix('.partial')
     nbformat.write(notebook, partial)

@@ -1,0 +1,171 @@
+"""What holds for every notebook: one source of truth, clean outputs."""
+import ast
+import re
+import subprocess
+import sys
+import textwrap
+
+import nbformat
+import pytest
+from helpers import ROOT, code_cells, markdown_cells, read_notebook, tags, text
+
+import d2l_ext
+
+NAMES = sorted(path.name for path in (ROOT / 'notebooks').glob('*.ipynb'))
+SECTIONS = [name for name in NAMES if name != 'faster-rcnn.ipynb']
+
+
+def definitions(code):
+    """Top-level definitions by name, as code without what only explains.
+
+    Docstrings, comments and annotations drop out, and so does `d2l.`.
+    """
+    found = {}
+    for node in ast.parse(textwrap.dedent(code).replace('d2l.', '')).body:
+        if isinstance(node, ast.Assign):
+            name = ast.unparse(node.targets[0])
+        elif isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            name = node.name
+        else:
+            continue
+        for part in ast.walk(node):
+            if isinstance(part, (ast.ClassDef, ast.FunctionDef)) and (
+                    ast.get_docstring(part)):
+                part.body.pop(0)
+            if isinstance(part, ast.FunctionDef):
+                part.returns = None
+            if isinstance(part, ast.arg):
+                part.annotation = None
+        found[name] = ast.unparse(node)
+    return found
+
+
+def library_cells(name):
+    return [cell for cell in code_cells(read_notebook(name))
+            if 'library' in tags(cell)]
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_code_of_a_notebook_is_that_of_the_library(name):
+    """A helper exists once: the tests of the one speak for the other."""
+    assert library_cells(name)
+    for cell in library_cells(name):
+        module = ROOT / 'd2l_ext' / f'{cell["metadata"]["module"]}.py'
+        library = definitions(module.read_text('utf-8'))
+        shown = definitions(text(cell))
+        assert shown
+        for helper, code in shown.items():
+            assert code == library[helper]
+
+
+@pytest.mark.parametrize('module', ['anchors', 'boxes', 'losses', 'rpn',
+                                    'training'])
+def test_every_helper_is_explained(module):
+    public = __import__(f'd2l_ext.{module}', fromlist=['x']).__all__
+    shown = {helper for name in NAMES for cell in library_cells(name)
+             for helper in definitions(text(cell))}
+    # A record of results needs no explanation beyond its documentation.
+    assert set(public) - {'Epoch'} <= shown
+
+
+def test_public_names_are_documented():
+    for name in dir(d2l_ext):
+        thing = getattr(d2l_ext, name)
+        if (getattr(thing, '__module__', '') or '').startswith('d2l_ext.'):
+            assert len(thing.__doc__ or '') > 40, name
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_lines_fit_on_a_page(name):
+    for cell in code_cells(read_notebook(name)):
+        assert max(map(len, text(cell).splitlines())) <= 79, text(cell)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_outputs_are_committed_clean(name):
+    notebook = read_notebook(name)
+    nbformat.validate(nbformat.from_dict(notebook))
+    assert set(notebook['metadata']) == {'kernelspec'}
+    for cell in code_cells(notebook):
+        assert cell['execution_count'], text(cell)
+        assert ('widget' in tags(cell)) <= (not cell['outputs'])
+        for output in cell['outputs']:
+            assert output['output_type'] != 'error'
+            assert output.get('name') != 'stderr', text(cell)
+            assert 'image/svg+xml' not in output.get('data', {})
+            # No path of the machine, and nothing that fills pages.
+            printed = ''.join(output.get('text', ''))
+            assert str(ROOT) not in printed
+            assert printed.count('\n') < 30, text(cell)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_there_is_something_to_look_at_and_to_try(name):
+    """A slider has a figure before it that works without a kernel."""
+    figure = widgets = 0
+    for cell in code_cells(read_notebook(name)):
+        if 'widget' in tags(cell):
+            widgets += 1
+            assert figure
+        figure += any('image/png' in output.get('data', {})
+                      for output in cell['outputs'])
+    assert widgets
+    assert figure >= 4
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_links_and_figures_lead_somewhere(name):
+    notebook = read_notebook(name)
+    content = '\n'.join(map(text, markdown_cells(notebook)))
+    headings = [line.lstrip('# ') for line in content.splitlines()
+                if line.startswith('#')]
+    assert headings[-1] == 'References'
+    for alt, target in re.findall(r'!\[([^\]]*)\]\(([^)]+)\)', content):
+        assert len(alt) > 80
+        assert (ROOT / 'notebooks' / target).is_file()
+    for target in re.findall(r'\]\(([^)#]+)[^)]*\)', content):
+        assert target.startswith('https://') or (
+            ROOT / 'notebooks' / target).exists(), target
+    for anchor in re.findall(r'\]\(#([^)]+)\)', content):
+        assert anchor.replace('-', ' ') in headings
+
+
+@pytest.mark.parametrize('name', SECTIONS)
+def test_exercises_have_solutions(name):
+    notebook = read_notebook(name)
+    content = '\n'.join(map(text, markdown_cells(notebook)))
+    for heading in ('Summary', 'Exercises'):
+        assert f'\n## {heading}\n' in content
+    exercises = re.findall(
+        r'^1\. ', content.split('## Exercises')[1], re.M)
+    assert 4 <= len(exercises) <= 6
+    solved = re.findall(r'(?:\*\*|# )Solution (\d)', '\n'.join(
+        text(cell) for cell in notebook['cells']
+        if 'solution' in tags(cell)))
+    assert set(map(int, solved)) >= set(range(1, len(exercises) + 1))
+
+
+@pytest.mark.parametrize('name', SECTIONS)
+def test_solutions_are_folded_on_the_page(name, tmp_path):
+    page = tmp_path / 'page.html'
+    subprocess.run([sys.executable, ROOT / 'tools' / 'export_html.py',
+                    ROOT / 'notebooks' / name, page], check=True)
+    content = page.read_text('utf-8')
+    folded = re.findall(r'<details class="solution">.*?</details>', content,
+                        re.S)
+    expected = sum('solution' in tags(cell)
+                   for cell in read_notebook(name)['cells'])
+    assert len(folded) == expected
+    assert all('olution' in fold for fold in folded)
+    # What a page shows, it holds: nothing is fetched.
+    assert not re.search(r'<(?:script|img|link)[^>]+(?:src|href)="https?:',
+                         content)
+
+
+@pytest.mark.parametrize('path', sorted((ROOT / 'img').glob('*.svg')),
+                         ids=lambda path: path.name)
+def test_drawings_describe_themselves(path):
+    content = path.read_text('utf-8')
+    assert content.index('<title') < content.index('<desc')
+    # A light ground of its own, so that it can be read on a dark page.
+    assert '" rx="10" fill="#ffffff"/>' in content
