@@ -14,7 +14,8 @@ PYTHON ?= $(shell for p in python3.11 python3.10 python3.9 python3 python; \
 export D2L_DATA_DIR ?= $(CURDIR)/data
 # Notebooks run in another folder: a relative name would mislead them.
 ifdef D2L_VOC_DIR
-export D2L_VOC_DIR := $(shell realpath -ms -- '$(D2L_VOC_DIR)')
+override export D2L_VOC_DIR := \
+	$(shell realpath -ms -- '$(D2L_VOC_DIR)')
 endif
 
 .DEFAULT_GOAL := help
