@@ -129,7 +129,7 @@ def test_the_readme_states_the_results_of_the_chapter():
     assert len(figures) == 5
     for figure in figures:
         assert figure in readme
-    assert float(re.search(r'mAP @0.5: (\S+)', printed)[1]) >= .2
+    assert float(re.search(r'mAP@0.5: (\S+)', printed)[1]) >= .2
 
 
 NBVAL = """
