@@ -12,6 +12,7 @@ said otherwise, and results live on the device of the arguments.
 from __future__ import annotations
 
 import math
+from typing import List
 
 from mxnet import nd, np
 
@@ -209,7 +210,7 @@ def nms(scores: np.ndarray, boxes: np.ndarray,
 
 
 def batch_nms(rows: np.ndarray, iou_threshold: float,
-              by_class: bool = False) -> list:
+              by_class: bool = False) -> List[np.ndarray]:
     """Suppress the boxes of several images at once.
 
     Parameters

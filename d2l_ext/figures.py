@@ -87,7 +87,8 @@ def plot_anchors(row: int = 1, column: int = 2, height: int = 4,
     plt.show()
 
 
-def plot_nms(scores, boxes, threshold: float = .5, image=None) -> None:
+def plot_nms(scores: np.ndarray, boxes: np.ndarray, threshold: float = .5,
+             image: Optional[numpy.ndarray] = None) -> None:
     """Show which boxes non-maximum suppression keeps, and which go.
 
     Parameters
@@ -122,9 +123,10 @@ def plot_nms(scores, boxes, threshold: float = .5, image=None) -> None:
     plt.show()
 
 
-def plot_labels(ground_truth, anchors, pos_iou: float = .7,
-                neg_iou: float = .3, neg_pos_ratio: float = 5,
-                image=None) -> None:
+def plot_labels(ground_truth: np.ndarray, anchors: np.ndarray,
+                pos_iou: float = .7, neg_iou: float = .3,
+                neg_pos_ratio: float = 5,
+                image: Optional[numpy.ndarray] = None) -> None:
     """Show positive, negative and ignored anchors side by side.
 
     Parameters

@@ -6,6 +6,7 @@ from typing import List, Optional, Sequence
 import numpy
 from IPython import display, get_ipython
 from matplotlib import pyplot as plt
+from mxnet import np
 
 from .voc import RGB_MEAN, RGB_STD
 
@@ -17,7 +18,8 @@ COLORS = ('#0072b2', '#e69f00', '#009e73', '#d55e00', '#cc79a7')
 TRUTH = '#ffffff'
 
 
-def show_boxes(axes: plt.Axes, boxes, labels: Optional[Sequence] = None,
+def show_boxes(axes: plt.Axes, boxes: numpy.ndarray,
+               labels: Optional[Sequence] = None,
                colors: Sequence[str] = COLORS, **style) -> None:
     """Draw boxes on an image, each with a label at its upper left.
 
@@ -80,7 +82,7 @@ def _show_truth(ax, Y, size):
                alpha=.9)
 
 
-def show_ground_truth(X, Y, classes: Sequence[str],
+def show_ground_truth(X: np.ndarray, Y: np.ndarray, classes: Sequence[str],
                       num_images: int = 4) -> None:
     """Show images with the boxes and classes of their objects.
 
@@ -104,8 +106,8 @@ def show_ground_truth(X, Y, classes: Sequence[str],
     plt.show()
 
 
-def visualize_rpn_preds(X, Y, rpn_preds: List, num_images: int = 4,
-                        num_proposals: int = 3) -> None:
+def visualize_rpn_preds(X: np.ndarray, Y: np.ndarray, rpn_preds: List,
+                        num_images: int = 4, num_proposals: int = 3) -> None:
     """Show images with their ground truth and their best proposals.
 
     Parameters
@@ -128,8 +130,9 @@ def visualize_rpn_preds(X, Y, rpn_preds: List, num_images: int = 4,
     plt.show()
 
 
-def show_detections(X, Y, detections: List, classes: Sequence[str],
-                    num_images: int = 8, min_score: float = .5) -> None:
+def show_detections(X: np.ndarray, Y: np.ndarray, detections: List,
+                    classes: Sequence[str], num_images: int = 8,
+                    min_score: float = .5) -> None:
     """Show images with their ground truth and what was detected.
 
     Parameters

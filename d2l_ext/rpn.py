@@ -146,7 +146,8 @@ def rpn_targets(ground_truth: np.ndarray, anchors: np.ndarray
 
 
 def rpn_batch(Y: np.ndarray, backbone_features: np.ndarray,
-              output_model: nn.Block, anchors: Optional[np.ndarray]):
+              output_model: nn.Block, anchors: Optional[np.ndarray]
+              ) -> Tuple[Tuple, Tuple, np.ndarray]:
     """Predictions and labels of a batch, for `train_detection`.
 
     Parameters

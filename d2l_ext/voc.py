@@ -349,7 +349,9 @@ def load_batches(dataset: VOCDetection, batch_size: int,
 
 
 def load_data_voc_detection(batch_size: int, height: int, width: int,
-                            classes: Sequence[str] = ('cat', 'dog')):
+                            classes: Sequence[str] = ('cat', 'dog')
+                            ) -> Tuple[gluon.data.DataLoader,
+                                       gluon.data.DataLoader]:
     """Load training and validation batches, and say of which data set.
 
     The data set is the one that D2L_VOC_DIR names; else VOC2012, where

@@ -4,9 +4,10 @@ import math
 import numpy
 import pytest
 from helpers import random_truth
-from mxnet import cpu, init, np, npx
+from mxnet import autograd, cpu, init, np, npx
 from mxnet.gluon import nn
 
+from d2l_ext import training
 from d2l_ext.errors import TrainingError
 from d2l_ext.losses import DetectionLoss
 from d2l_ext.rpn import RPNOutput, rpn_batch
@@ -92,3 +93,35 @@ def test_batches_without_objects_are_normal(rng):
     assert math.isfinite(history[0].loss)
     assert math.isnan(history[0].train_box_mae)
     assert history[0].train_class_error <= 1
+
+
+def test_the_rate_rises_and_falls():
+    _, output = tiny_model()
+    schedule = training._trainer(output, .5, 40).optimizer.lr_scheduler
+    rates = [schedule(step) for step in range(41)]
+    peak = rates.index(max(rates))
+    assert max(rates) == pytest.approx(.05)    # scaled by 1 - momentum
+    assert rates[:peak] == sorted(rates[:peak])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert 0 < peak <= 6
+    assert rates[-1] < .001
+
+
+def test_long_gradients_are_shortened(rng):
+    _, output = tiny_model()
+    X = np.array(rng.normal(size=(1, 8, 4, 6)), dtype='float32')
+    for scale, expected in ((1e-3, None), (1e4, training.MAX_GRADIENT)):
+        with autograd.record():
+            cls_preds, box_preds = output(X)
+            value = scale * (cls_preds.sum() + box_preds.sum())
+        value.backward()
+
+        def norm():
+            return math.sqrt(sum(
+                float((p.grad()**2).sum())
+                for p in output.collect_params().values()))
+
+        before = norm()
+        reported = training._clip_gradients([output], cpu())
+        assert reported == pytest.approx(before, rel=1e-4)
+        assert norm() == pytest.approx(expected or before, rel=1e-4)
