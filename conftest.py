@@ -7,14 +7,13 @@ from pathlib import Path
 os.environ['D2L_TEST_MODE'] = '1'
 os.environ.pop('D2L_VOC_DIR', None)
 os.environ.setdefault('D2L_DATA_DIR', str(Path(__file__).parent / 'data'))
-os.environ.setdefault('MPLBACKEND', 'agg')
 
+# Before MXNet, whose threads it sets.
+import d2l_ext  # noqa: F401  # isort: skip
 import numpy
 import pytest
 from mxnet import npx
 from nbval.plugin import IPyNbCell
-
-import d2l_ext  # noqa: F401  (before MXNet, for the threads)
 
 # A cell that trains may be silent for longer than nbval's five seconds.
 IPyNbCell.output_timeout = 120
