@@ -8,4 +8,4 @@ class DatasetError(ValueError):
 
 
 class TrainingError(RuntimeError):
-    """Training can't go on."""
+    """Training can't go on: loss or gradient is not finite, for instance."""
