@@ -47,6 +47,9 @@ def test_each_picture_as_described(pictures):
             xmin, ymin, xmax, ymax = item.box
             assert 1 <= xmin < xmax <= image.width
             assert 1 <= ymin < ymax <= image.height
+            assert item.truncated == (
+                min(xmin, ymin) == 1 or xmax == image.width
+                or ymax == image.height)
             assert .12 <= (xmax - xmin + 1) / image.width <= .7
             assert .12 <= (ymax - ymin + 1) / image.height <= .7
     assert len(sizes) >= 8

@@ -148,3 +148,23 @@ def test_detections_are_limited_and_sorted(rng):
         value = scores.asnumpy()
         assert (value[:-1] >= value[1:]).all()
         assert set(ids.asnumpy()) <= {0, 1, 2}
+
+
+def test_a_proposal_is_positive_above_one_half():
+    """Not only an object's best one: also a worse one with IoU 0.6."""
+    truth = np.array([[[1, 0, 0, 1, 1]]])
+    boxes = np.array([[0, 0, 1, 1], [0, 0, 1, .6], [0, 0, 1, .4]]).T
+    _, labels, _ = rcnn.faster_rcnn_targets(
+        truth, [[np.array([.9, .8, .7]), boxes]])
+    assert labels.asnumpy().tolist() == [2, 2, 0]
+
+
+def test_classes_do_not_suppress_each_other():
+    class Undecided(nn.Block):
+        def forward(self, X, rois):
+            return np.array([[0, 9, 9.]]), np.zeros((1, 4))
+
+    preds = [[np.array([.9]), np.array([[.1, .1, .5, .5]]).T]]
+    (ids, _, _), = rcnn.predict_rcnn(np.zeros((1, 1, 4, 4)), Undecided(),
+                                     preds)
+    assert sorted(ids.asnumpy().tolist()) == [0, 1]

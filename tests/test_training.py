@@ -6,6 +6,7 @@ import pytest
 from helpers import random_truth
 from mxnet import autograd, cpu, init, np, npx
 from mxnet.gluon import nn
+from numpy.testing import assert_allclose
 
 from d2l_ext import training
 from d2l_ext.errors import TrainingError
@@ -125,3 +126,20 @@ def test_long_gradients_are_shortened(rng):
         reported = training._clip_gradients([output], cpu())
         assert reported == pytest.approx(before, rel=1e-4)
         assert norm() == pytest.approx(expected or before, rel=1e-4)
+
+
+def test_a_step_is_the_rate_times_the_gradient(rng):
+    """The loss is a mean: nothing divides by the batch size again."""
+    models = tiny_model()
+    train(rng, num_epochs=1, data=batches(rng, n=1), models=models)
+    bias = models[1].cls_predictor.bias     # it starts at zero
+    schedule = training._trainer(models[1], .1, 1).optimizer.lr_scheduler
+    expected = -schedule(1) * bias.grad().asnumpy()
+    assert abs(expected).max() > 0
+    assert_allclose(bias.data().asnumpy(), expected, rtol=1e-4)
+
+
+def test_errors_of_nothing_are_not_a_number():
+    counts = training._Counts()
+    assert math.isnan(counts.class_error)
+    assert math.isnan(counts.box_mae)

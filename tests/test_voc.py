@@ -72,6 +72,13 @@ def test_items_are_resized_and_scaled(devkit):
         assert (label[len(real):] == -1).all()
 
 
+def test_difficult_objects_are_no_ground_truth():
+    objects = [voc.VOCObject('cat', (0, 0, 5, 5), True),
+               voc.VOCObject('dog', (-2, 5, 30, 10), False)]
+    rows = voc.label_rows(objects, ['cat', 'dog'], (20, 10), 2)
+    assert rows.tolist() == [[1, 0, .5, 1, 1], [-1] * 5]
+
+
 def test_every_item_can_be_flipped(devkit):
     dataset = voc.VOCDetection(devkit, 'train', 32, 32)
     for i in range(len(dataset)):
