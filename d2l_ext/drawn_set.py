@@ -56,7 +56,7 @@ def _place(rng, width, height):
     animal = animal.crop(animal.getbbox())
     scale = longest / max(animal.size)
     animal = animal.resize([max(1, round(scale * s)) for s in animal.size],
-                           Image.Resampling.BOX, reducing_gap=None)
+                           Image.Resampling.BOX)
     w, h = animal.size
     edge = .3   # up to this share of the animal may leave the picture
     x = int(rng.uniform(-edge * w, width - (1 - edge) * w))

@@ -14,7 +14,7 @@ from mxnet import np, npx
 
 from .anchors import generate_anchors, label_anchors
 from .boxes import iou, nms
-from .plotting import COLORS, show_boxes
+from .plotting import COLORS, colors_of, show_boxes, to_pixels
 
 __all__ = ['plot_anchors', 'plot_iou', 'plot_labels', 'plot_nms',
            'plot_roi_pooling']
@@ -103,8 +103,8 @@ def plot_nms(scores: np.ndarray, boxes: np.ndarray, threshold: float = .5,
         Drawn behind the boxes.
     """
     kept = nms(scores, boxes, threshold).asnumpy()
-    height, width = (1, 1) if image is None else image.shape[:2]
-    pixels = boxes.asnumpy().T * [width, height, width, height]
+    size = (1, 1) if image is None else image.shape[:2]
+    pixels = to_pixels(boxes.asnumpy(), size)
     labels = [f'{s:.2f}' for s in scores.asnumpy()]
     _, panels = plt.subplots(1, 2, figsize=(8, 3.6), layout='constrained')
     for axes, chosen, title in (
@@ -115,9 +115,8 @@ def plot_nms(scores: np.ndarray, boxes: np.ndarray, threshold: float = .5,
             _unit_square(axes)
         else:
             axes.imshow(image)
-        for i in chosen:
-            show_boxes(axes, pixels[i:i + 1], [labels[i]],
-                       [COLORS[i % len(COLORS)]])
+        show_boxes(axes, pixels[chosen], [labels[i] for i in chosen],
+                   colors_of(chosen))
         axes.set_title(title)
         axes.axis('off')
     plt.show()
@@ -144,10 +143,9 @@ def plot_labels(ground_truth: np.ndarray, anchors: np.ndarray,
                               neg_pos_ratio)
     labels = labels[0].asnumpy()
     height, width = (1, 1) if image is None else image.shape[:2]
-    sides = [width, height, width, height]
-    pixels = anchors.asnumpy().T * sides
+    pixels = to_pixels(anchors.asnumpy(), (height, width))
     truth = ground_truth.asnumpy()
-    truth = truth[truth[:, 0] >= 0, 1:] * sides
+    truth = to_pixels(truth[truth[:, 0] >= 0, 1:].T, (height, width))
     _, panels = plt.subplots(1, 3, figsize=(10, 3), layout='constrained')
     for axes, chosen, name, color in zip(
             panels, (labels > 0, labels == 0, labels < 0),
@@ -165,6 +163,16 @@ def plot_labels(ground_truth: np.ndarray, anchors: np.ndarray,
         axes.set_title(f'{chosen.sum()} {name}')
         axes.axis('off')
     plt.show()
+
+
+def _window(index, first, last, count):
+    """First cell of a window, and the one behind its last.
+
+    The operator rounds windows outwards, so neighbours may share cells.
+    """
+    length = last - first + 1
+    return (first + math.floor(index * length / count),
+            first + math.ceil((index + 1) * length / count))
 
 
 def plot_roi_pooling(x1: int = 1, y1: int = 0, x2: int = 5, y2: int = 3,
@@ -197,16 +205,10 @@ def plot_roi_pooling(x1: int = 1, y1: int = 0, x2: int = 5, y2: int = 3,
         for (i, j), value in numpy.ndenumerate(grid):
             axes.text(j, i, f'{value:.0f}', ha='center', va='center')
         axes.set(xticks=[], yticks=[], title=title)
-    # The operator rounds windows outwards, so neighbours may share cells.
     for k in range(rows * columns):
         i, j = divmod(k, columns)
-        top, left_edge = (first + math.floor(m * (last - first + 1) / count)
-                          for m, first, last, count in
-                          ((i, y1, y2, rows), (j, x1, x2, columns)))
-        bottom, right_edge = (
-            first + math.ceil((m + 1) * (last - first + 1) / count)
-            for m, first, last, count in ((i, y1, y2, rows),
-                                          (j, x1, x2, columns)))
+        top, bottom = _window(i, y1, y2, rows)
+        left_edge, right_edge = _window(j, x1, x2, columns)
         color, inset = COLORS[k % len(COLORS)], .06 + .03 * (k % 3)
         left.add_patch(plt.Rectangle(
             (left_edge - .5 + inset, top - .5 + inset),

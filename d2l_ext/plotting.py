@@ -69,7 +69,12 @@ def _image_grid(X, num_images):
     return axes.flat, X.shape[2:]
 
 
-def _to_pixels(boxes, size):
+def colors_of(ids):
+    """A colour for each of some whole numbers, such as classes."""
+    return [COLORS[i % len(COLORS)] for i in ids]
+
+
+def to_pixels(boxes, size):
     """Boxes (4, n) in units of the image's sides to (n, 4) in pixels."""
     height, width = size
     return numpy.asarray(boxes).T * [width, height, width, height]
@@ -78,7 +83,7 @@ def _to_pixels(boxes, size):
 def _show_truth(ax, Y, size):
     rows = Y.asnumpy()
     boxes = rows[rows[:, 0] >= 0, 1:].T
-    show_boxes(ax, _to_pixels(boxes, size), colors=[TRUTH], linewidth=3.5,
+    show_boxes(ax, to_pixels(boxes, size), colors=[TRUTH], linewidth=3.5,
                alpha=.9)
 
 
@@ -99,10 +104,10 @@ def show_ground_truth(X: np.ndarray, Y: np.ndarray, classes: Sequence[str],
     """
     axes, size = _image_grid(X, num_images)
     for ax, rows in zip(axes, Y.asnumpy()):
-        for class_id, *box in rows[rows[:, 0] >= 0]:
-            c = int(class_id)
-            show_boxes(ax, _to_pixels(numpy.array([box]).T, size),
-                       [classes[c]], [COLORS[c % len(COLORS)]])
+        rows = rows[rows[:, 0] >= 0]
+        ids = rows[:, 0].astype(int)
+        show_boxes(ax, to_pixels(rows[:, 1:].T, size),
+                   [classes[c] for c in ids], colors_of(ids))
     plt.show()
 
 
@@ -125,7 +130,7 @@ def visualize_rpn_preds(X: np.ndarray, Y: np.ndarray, rpn_preds: List,
     for ax, truth, (scores, boxes) in zip(axes, Y, rpn_preds):
         _show_truth(ax, truth, size)
         boxes = boxes[:, :num_proposals].asnumpy()
-        show_boxes(ax, _to_pixels(boxes, size), [
+        show_boxes(ax, to_pixels(boxes, size), [
             f'{s:.2f}' for s in scores[:num_proposals].asnumpy()])
     plt.show()
 
@@ -154,11 +159,11 @@ def show_detections(X: np.ndarray, Y: np.ndarray, detections: List,
     for ax, truth, detection in zip(axes, Y, detections):
         _show_truth(ax, truth, size)
         ids, scores, boxes = (a.asnumpy() for a in detection)
-        for i in numpy.flatnonzero(scores >= min_score):
-            c = int(ids[i])
-            show_boxes(ax, _to_pixels(boxes[:, i:i + 1], size),
-                       [f'{classes[c]} {scores[i]:.2f}'],
-                       [COLORS[c % len(COLORS)]])
+        sure = scores >= min_score
+        ids = ids[sure].astype(int)
+        show_boxes(ax, to_pixels(boxes[:, sure], size),
+                   [f'{classes[c]} {score:.2f}'
+                    for c, score in zip(ids, scores[sure])], colors_of(ids))
     plt.show()
 
 
