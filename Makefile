@@ -21,13 +21,14 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help setup run run-all test lab data outputs lock clean FORCE
+.PHONY: help setup run run-all test detector detect experiment results lab \
+	data outputs lock clean FORCE
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
 	sed -E 's/^([a-z-]+):.*## */\1|/' | \
 	while IFS='|' read -r name what; do \
-	printf '  make %-9s %s\n' "$$name" "$$what"; done
+	printf '  make %-10s %s\n' "$$name" "$$what"; done
 
 setup: $(READY)  ## install everything into .venv
 
@@ -77,6 +78,29 @@ test: $(READY)  ## check the code, the helpers and every notebook cell
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest
+
+# Trained once; `make detector` trains it anew.
+build/detector/detector.json:
+	@$(MAKE) --no-print-directory detector
+
+detector: $(READY)  ## train the best recipe for `make detect`
+	@$(BIN)/python tools/prepare_data.py
+	$(BIN)/python tools/train_detector.py build/detector
+
+detect: $(READY) build/detector/detector.json  ## find objects on IMAGES=...
+	@test -n '$(IMAGES)' || { echo 'Say where the pictures are:' \
+	'make detect IMAGES=FILE-OR-FOLDER'; exit 1; }
+	@$(BIN)/python tools/detect.py '$(IMAGES)'
+
+experiment: $(READY)  ## run one experiment, NAME=... SEED=...
+	@$(BIN)/python tools/prepare_data.py
+	$(BIN)/python tools/experiments.py $(or $(NAME),list) \
+	--seed $(or $(SEED),1)
+
+results: $(READY)  ## run experiments without a result, write docs/results.md
+	@$(BIN)/python tools/prepare_data.py
+	$(BIN)/python tools/experiments.py missing
+	$(BIN)/python tools/results.py
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(BIN)/python tools/prepare_data.py

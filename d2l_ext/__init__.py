@@ -14,15 +14,22 @@ from d2l.mxnet import *  # noqa: F403
 
 from .anchors import *  # noqa: F403
 from .boxes import *  # noqa: F403
+from .detector import *  # noqa: F403
 from .drawn_set import *  # noqa: F403
+from .error_analysis import *  # noqa: F403
 from .errors import *  # noqa: F403
 from .evaluation import *  # noqa: F403
+from .evaluation_plots import *  # noqa: F403
 from .example import *  # noqa: F403
 from .figures import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .machine import *  # noqa: F403
 from .plotting import *  # noqa: F403
+from .pretrained import *  # noqa: F403
 from .rcnn import *  # noqa: F403
+from .recipes import *  # noqa: F403
+from .roi_head import *  # noqa: F403
 from .rpn import *  # noqa: F403
+from .steps import *  # noqa: F403
 from .training import *  # noqa: F403
 from .voc import *  # noqa: F403

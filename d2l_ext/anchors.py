@@ -113,7 +113,7 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
         offsets = _offsets(ground_truth, anchors, owner, positive)
     background = (overlap < neg_iou) & ~positive
     num_positive = positive.astype('float32').sum(axis=1)
-    drawn = _draw(background, neg_pos_ratio * np.maximum(num_positive, 1))
+    drawn = draw(background, neg_pos_ratio * np.maximum(num_positive, 1))
     labels = np.where(positive, classes + 1, drawn.astype('float32') - 1)
     return labels, offsets
 
@@ -160,7 +160,7 @@ def _offsets(ground_truth, anchors, owner, positive):
     return offsets.as_np_ndarray()
 
 
-def _draw(candidate, quota):
+def draw(candidate, quota):
     """Draw at random up to `quota` (B,) of the candidates (B, n)."""
     if candidate.shape[1] == 0:
         return candidate

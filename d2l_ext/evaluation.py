@@ -1,9 +1,9 @@
-"""Figures of merit: average precision, and recall of the proposals."""
+"""Figures of merit: average precision, its curve, recall of proposals."""
 from __future__ import annotations
 
 from contextlib import redirect_stdout
 from io import StringIO
-from typing import Dict, List, Sequence
+from typing import Dict, List, Sequence, Union
 
 import numpy
 from pycocotools.coco import COCO
@@ -12,7 +12,11 @@ from pycocotools.cocoeval import COCOeval
 from .boxes import iou
 from .voc import VOCDetection
 
-__all__ = ['evaluate_detection', 'proposal_recall']
+__all__ = ['COCO_THRESHOLDS', 'evaluate_detection', 'precision_recall',
+           'proposal_recall']
+
+# AP@[.5:.95], the figure of merit of COCO, is the mean over these.
+COCO_THRESHOLDS = tuple(numpy.linspace(.5, .95, 10).round(2).tolist())
 
 
 class _VOCeval(COCOeval):
@@ -35,7 +39,8 @@ class _VOCeval(COCOeval):
 
 
 def evaluate_detection(detections: Sequence, dataset: VOCDetection,
-                       iou_threshold: float = .5) -> Dict[str, float]:
+                       iou_threshold: Union[float, Sequence[float]] = .5,
+                       num_recalls: int = 101) -> Dict[str, float]:
     """Average precision of each class, and their mean, by pycocotools.
 
     Parameters
@@ -45,9 +50,13 @@ def evaluate_detection(detections: Sequence, dataset: VOCDetection,
         returns.
     dataset : VOCDetection
         Knows the objects, in pixels of the original pictures.
-    iou_threshold : float
+    iou_threshold : float or sequence of float
         A detection is right when its IoU with an object of its class, not
-        found by a better one, is at least this.
+        found by a better one, is at least this. Of several thresholds,
+        such as `COCO_THRESHOLDS`, the mean is taken.
+    num_recalls : int
+        Precision is averaged over so many levels of recall from 0 to 1:
+        101 in COCO, 11 in VOC until 2009.
 
     Returns
     -------
@@ -61,6 +70,41 @@ def evaluate_detection(detections: Sequence, dataset: VOCDetection,
     ValueError
         When there is not one entry for each image.
     """
+    precision = _precision(detections, dataset,
+                           numpy.atleast_1d(iou_threshold), num_recalls)
+    scores = {name: float(values.mean()) if values.min() >= 0 else numpy.nan
+              for name, values in zip(dataset.classes,
+                                      precision.transpose(2, 0, 1))}
+    known = [score for score in scores.values() if score == score]
+    return {**scores, 'mAP': float(numpy.mean(known)) if known else
+            numpy.nan}
+
+
+def precision_recall(detections: Sequence, dataset: VOCDetection,
+                     iou_threshold: float = .5
+                     ) -> Dict[str, numpy.ndarray]:
+    """Precision of each class at a hundred and one levels of recall.
+
+    Parameters
+    ----------
+    detections, dataset, iou_threshold
+        As for `evaluate_detection`.
+
+    Returns
+    -------
+    dict of ndarray, shape (101,)
+        By class name, the best precision at a recall of at least 0, 0.01,
+        ... 1; 0 where no threshold of the score gives that recall, nan for
+        a class without objects. The mean is the average precision.
+    """
+    precision = _precision(detections, dataset,
+                           numpy.array([iou_threshold]), 101)
+    return {name: numpy.where(values < 0, numpy.nan, values)
+            for name, values in zip(dataset.classes, precision[0].T)}
+
+
+def _precision(detections, dataset, thresholds, num_recalls):
+    """By threshold, recall and class, (T, R, C); -1 without objects."""
     if len(detections) != len(dataset):
         raise ValueError(f'{len(detections)} entries of detections for '
                          f'{len(dataset)} images.')
@@ -73,16 +117,16 @@ def evaluate_detection(detections: Sequence, dataset: VOCDetection,
     # Its progress notes are of no use to a reader.
     with redirect_stdout(StringIO()):
         evaluation = _VOCeval(_coco(truth), _coco(found), 'bbox')
-        evaluation.params.iouThrs = numpy.array([iou_threshold])
+        evaluation.params.iouThrs = thresholds
+        # Rounded, 3 objects of 10 reach the level 0.3, which linspace puts
+        # one bit above.
+        evaluation.params.recThrs = numpy.linspace(
+            0, 1, num_recalls).round(12)
         evaluation.params.areaRng = [[0, 1e10]]
         evaluation.params.areaRngLbl = ['all']
         evaluation.evaluate()
         evaluation.accumulate()
-    # Precision at 101 recalls for each class, -1 where it has no objects.
-    precision = evaluation.eval['precision'][0, :, :, 0, -1]
-    scores = {name: float(values.mean()) if values.min() >= 0 else numpy.nan
-              for name, values in zip(dataset.classes, precision.T)}
-    return {**scores, 'mAP': float(numpy.nanmean(list(scores.values())))}
+    return evaluation.eval['precision'][:, :, :, 0, -1]
 
 
 def _coco(dataset):

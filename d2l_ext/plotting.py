@@ -7,10 +7,12 @@ import numpy
 from IPython import display, get_ipython
 from matplotlib import pyplot as plt
 from mxnet import np
+from PIL import Image
 
 from .voc import RGB_MEAN, RGB_STD
 
-__all__ = ['LivePlot', 'show_boxes', 'show_detections', 'show_ground_truth',
+__all__ = ['LivePlot', 'annotate_detections', 'show_boxes',
+           'show_detections', 'show_ground_truth', 'visualize_rcnn_preds',
            'visualize_rpn_preds']
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -135,9 +137,9 @@ def visualize_rpn_preds(X: np.ndarray, Y: np.ndarray, rpn_preds: List,
     plt.show()
 
 
-def show_detections(X: np.ndarray, Y: np.ndarray, detections: List,
-                    classes: Sequence[str], num_images: int = 8,
-                    min_score: float = .5) -> None:
+def visualize_rcnn_preds(X: np.ndarray, Y: np.ndarray, detections: List,
+                         classes: Sequence[str], num_images: int = 8,
+                         min_score: float = .5) -> None:
     """Show images with their ground truth and what was detected.
 
     Parameters
@@ -164,6 +166,53 @@ def show_detections(X: np.ndarray, Y: np.ndarray, detections: List,
         show_boxes(ax, to_pixels(boxes[:, sure], size),
                    [f'{classes[c]} {score:.2f}'
                     for c, score in zip(ids, scores[sure])], colors_of(ids))
+    plt.show()
+
+
+def annotate_detections(axes: plt.Axes, detections: Sequence,
+                        classes: Sequence[str]) -> None:
+    """Draw what was detected on a picture.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where the picture is shown.
+    detections : sequence of Detection
+        What `predict_faster_rcnn` found on it.
+    classes : sequence of str
+        All names; each has a colour.
+    """
+    show_boxes(axes, [item.box for item in detections],
+               [f'{item.name} {item.probability:.2f}'
+                for item in detections],
+               colors_of(classes.index(item.name) for item in detections))
+
+
+def show_detections(images: Sequence[Image.Image], detections: Sequence,
+                    classes: Sequence[str], columns: int = 4) -> None:
+    """Show pictures of any size with what was detected on them.
+
+    Parameters
+    ----------
+    images : sequence of PIL.Image.Image
+        The pictures.
+    detections : sequence of sequence of Detection
+        What `predict_faster_rcnn` found on each of them.
+    classes : sequence of str
+        All names; each has a colour.
+    columns : int
+        Pictures side by side.
+    """
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    _, axes = plt.subplots(rows, columns, squeeze=False,
+                           layout='constrained',
+                           figsize=(10.4, 10.4 / columns * rows))
+    for ax in axes.flat:
+        ax.axis('off')
+    for ax, image, found in zip(axes.flat, images, detections):
+        ax.imshow(image)
+        annotate_detections(ax, found, classes)
     plt.show()
 
 

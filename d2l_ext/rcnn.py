@@ -111,7 +111,7 @@ def predict_rcnn(backbone_features: np.ndarray, output_model: nn.Block,
     backbone_features : ndarray, shape (B, channels, h, w)
         What the backbone makes of the images.
     output_model : Block
-        A `FasterRCNNOutput`.
+        A `FasterRCNNOutput` or `RoIHead`.
     rpn_preds : list of [scores, boxes]
         What `predict_rpn` returns.
     nms_threshold : float
@@ -135,7 +135,10 @@ def predict_rcnn(backbone_features: np.ndarray, output_model: nn.Block,
                        axis=1) for i, rows in enumerate(proposals)])
     cls_preds, box_preds = output_model(backbone_features, rois)
     probabilities = npx.softmax(cls_preds)[:, 1:]
-    boxes = project_box(anchor_plus_offset(rois[:, 1:].T, box_preds.T)).T
+    # (4, R, 1), or (4, R, C) where each class has offsets of its own.
+    offsets = box_preds.reshape(len(rois), -1, 4).transpose(2, 0, 1)
+    boxes = project_box(anchor_plus_offset(rois[:, 1:].T[:, :, None],
+                                           offsets)).transpose(1, 2, 0)
     detections, start = [], 0
     for n in map(len, proposals):
         detections.append(_detect(probabilities[start:start + n],
@@ -152,7 +155,7 @@ def _detect(probabilities, boxes, nms_threshold, score_threshold,
     rows = np.concatenate([
         np.broadcast_to(ids[None, :, None], (n, num_classes, 1)),
         probabilities[:, :, None],
-        np.broadcast_to(boxes[:, None], (n, num_classes, 4))],
+        np.broadcast_to(boxes, (n, num_classes, 4))],
         axis=2).reshape(1, -1, 6)
     best = batch_nms(rows, nms_threshold, by_class=True)[0]
     confident = int((best[:, 1] >= score_threshold).sum())

@@ -5,7 +5,8 @@ cell, n = h w k anchors an image, m ground truth rows an image.
 """
 from __future__ import annotations
 
-from typing import Callable, List, Optional, Tuple
+import os
+from typing import Callable, List, Optional, Tuple, Union
 
 from mxnet import np, npx
 from mxnet.gluon import nn
@@ -13,6 +14,7 @@ from mxnet.gluon.model_zoo import vision
 
 from .anchors import generate_anchors, label_anchors
 from .boxes import anchor_plus_offset, batch_nms, project_box
+from .pretrained import load_imagenet_parameters
 
 __all__ = ['RPNOutput', 'detection_backbone', 'predict_rpn', 'rpn_anchors',
            'rpn_batch', 'rpn_targets']
@@ -39,15 +41,31 @@ class _ResidualBlock(vision.BasicBlockV2):
                               ).as_np_ndarray()
 
 
-def detection_backbone() -> nn.HybridSequential:
-    """ResNet-18 (version 2) up to its last feature map.
+def detection_backbone(num_stages: int = 4,
+                       pretrained: Union[bool, str, os.PathLike] = False
+                       ) -> nn.HybridSequential:
+    """ResNet-18 (version 2) up to a feature map.
+
+    Parameters
+    ----------
+    num_stages : int
+        How many of its four stages: 4 gives features (B, 512, H / 32,
+        W / 32), 3 gives (B, 256, H / 16, W / 16).
+    pretrained : bool or path
+        Whether to start from the parameters that MXNet's model zoo trained
+        on ImageNet: True downloads them on first use, a path names the file.
 
     Returns
     -------
     HybridSequential
         Maps images (B, 3, H, W), normalised as `load_data_voc_detection`
-        does, to features (B, 512, H / 32, W / 32). Not initialised, but
+        does, to features. Not initialised unless `pretrained`, but
         hybridized: the first call compiles it.
+
+    Raises
+    ------
+    PretrainedError
+        When the parameters can't be had.
 
     Notes
     -----
@@ -56,8 +74,15 @@ def detection_backbone() -> nn.HybridSequential:
     """
     resnet = vision.ResNetV2(_ResidualBlock, [2, 2, 2, 2],
                              [64, 64, 128, 256, 512])
+    if pretrained:
+        load_imagenet_parameters(resnet, pretrained)
+    stem_and_stages = resnet.features[:5 + num_stages]
+    # A block begins with its normalisation: after fewer than four stages,
+    # that of the next stage takes the last one's place.
+    norm = (resnet.features[9] if num_stages == 4 else
+            resnet.features[5 + num_stages][0].bn1)
     backbone = nn.HybridSequential()
-    backbone.add(*resnet.features[:-2])
+    backbone.add(*stem_and_stages, norm, nn.Activation('relu'))
     backbone.hybridize(static_alloc=True, static_shape=True)
     return backbone
 

@@ -59,7 +59,8 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
         Predicts from features; `batch_fn` knows how to call it.
     batch_fn : callable
         `batch_fn(Y, features, output_model, anchors)` returns predictions,
-        labels and anchors, as `rpn_batch` does.
+        labels and anchors, as `rpn_batch` does. Of more than one pair of
+        predictions the errors of the last are reported.
     train_iter, test_iter : iterable with a length
         Batches of images and ground truth.
     loss : callable
@@ -68,7 +69,9 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
     num_epochs : int
         Passes over `train_iter`; each is followed by one over `test_iter`.
     backbone_lr, output_lr : float
-        Learning rates of the two models.
+        Learning rates of the two models. A backbone whose rate is 0 stays
+        as it is, the means of its batch normalisation included; a step
+        then spares its backward pass.
     ctx : Context
         Device that both models are on.
 
@@ -89,8 +92,11 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
     rates are scaled by 0.1 to make up for the momentum.
     """
     num_steps = num_epochs * len(train_iter)
-    trainers = [_trainer(model, lr, num_steps) for model, lr in
-                ((backbone, backbone_lr), (output_model, output_lr))]
+    moving = [(output_model, output_lr)]
+    if backbone_lr:
+        moving.insert(0, (backbone, backbone_lr))
+    models = [model for model, _ in moving]
+    trainers = [_trainer(model, lr, num_steps) for model, lr in moving]
     history, anchors, plot = [], None, LivePlot(num_epochs)
     for epoch in range(1, num_epochs + 1):
         start = time.perf_counter()
@@ -100,11 +106,13 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
         for number, (X, Y) in enumerate(bar, 1):
             X, Y = X.as_in_ctx(ctx), Y.as_in_ctx(ctx)
             with autograd.record():
+                with autograd.record() if backbone_lr else autograd.pause():
+                    features = backbone(X)
                 preds, labels, anchors = batch_fn(
-                    Y, backbone(X), output_model, anchors)
+                    Y, features, output_model, anchors)
                 values = loss(*preds, *labels)
             values.backward()
-            norm = _clip_gradients((backbone, output_model), ctx)
+            norm = _clip_gradients(models, ctx)
             batch_loss = float(values.sum())
             if not math.isfinite(batch_loss + norm):
                 raise TrainingError(
@@ -163,7 +171,7 @@ class _Counts:
 
     def add(self, preds, labels):
         self._sums = [a + b for a, b in zip(
-            self._sums, self._evaluate(*preds, *labels))]
+            self._sums, self._evaluate(*preds[-2:], *labels[-2:]))]
 
     @property
     def class_error(self) -> float:

@@ -18,7 +18,7 @@ from .errors import DatasetError
 
 __all__ = ['VOCDetection', 'VOCObject', 'data_dir', 'flip_left_right',
            'label_rows', 'load_batches', 'load_data_voc_detection',
-           'read_annotation', 'test_mode', 'voc_dir']
+           'normalize', 'read_annotation', 'test_mode', 'voc_dir']
 
 RGB_MEAN = numpy.array([.485, .456, .406], numpy.float32)
 RGB_STD = numpy.array([.229, .224, .225], numpy.float32)
@@ -308,10 +308,27 @@ class _ShuffleAndFlip(gluon.data.Sampler):
                      zip(lot[0].argsort(kind='stable'), lot[1] < .5)])
 
 
+def normalize(images: numpy.ndarray) -> numpy.ndarray:
+    """Pixels as the backbone takes them.
+
+    Parameters
+    ----------
+    images : ndarray, shape (B, H, W, 3), uint8
+        RGB.
+
+    Returns
+    -------
+    ndarray, shape (B, 3, H, W), float32
+        Minus the mean of ImageNet, divided by its standard deviation.
+    """
+    X = (images / numpy.float32(255) - RGB_MEAN) / RGB_STD
+    return X.transpose(0, 3, 1, 2)
+
+
 def _batchify(items):
     images, labels = zip(*items)
-    X = (numpy.stack(images) / numpy.float32(255) - RGB_MEAN) / RGB_STD
-    return np.array(X.transpose(0, 3, 1, 2)), np.array(numpy.stack(labels))
+    return (np.array(normalize(numpy.stack(images))),
+            np.array(numpy.stack(labels)))
 
 
 def load_batches(dataset: VOCDetection, batch_size: int,

@@ -6,7 +6,12 @@ import numpy
 import pytest
 from mxnet import np
 
-from d2l_ext.evaluation import evaluate_detection, proposal_recall
+from d2l_ext.evaluation import (
+    COCO_THRESHOLDS,
+    evaluate_detection,
+    precision_recall,
+    proposal_recall,
+)
 from d2l_ext.voc import VOCObject
 
 
@@ -152,3 +157,95 @@ def test_recall_by_hand():
     assert proposal_recall(preds, [truth], iou_threshold=.95) == .5
     assert proposal_recall([[np.zeros(0), np.zeros((4, 0))]], [truth]) == 0
     assert math.isnan(proposal_recall(preds, [truth[2:]]))
+
+
+def coco_average_precision(results, dataset, name, thresholds, num_recalls):
+    """COCO's definition, difficult objects included, without its code."""
+    index, per_threshold = dataset.classes.index(name), []
+    for threshold in thresholds:
+        rows, total = [], 0
+        for image, (ids, scores, boxes) in enumerate(results):
+            # What is not difficult comes first, in order.
+            objects = sorted((o for o in dataset.objects[image]
+                              if o.name == name), key=lambda o: o.difficult)
+            total += sum(not o.difficult for o in objects)
+            width, height = dataset.image_size(image)
+            mine = [(score, box) for c, score, box in zip(
+                ids.asnumpy(), scores.asnumpy().tolist(),
+                boxes.asnumpy().T * [width, height, width, height])
+                if c == index]
+            mine.sort(key=lambda row: -row[0])     # stable
+            taken = set()
+            for score, box in mine:
+                best, least = None, threshold - 1e-10
+                for i, item in enumerate(objects):
+                    if i in taken and not item.difficult:
+                        continue
+                    if (best is not None and item.difficult
+                            and not objects[best].difficult):
+                        break
+                    overlap = plain_iou(box, numpy.array(item.box))
+                    if overlap >= least:
+                        best, least = i, overlap
+                if best is not None:
+                    taken.add(best)
+                if best is None or not objects[best].difficult:
+                    rows.append((score, best is not None))
+        if not total:
+            return math.nan
+        rows.sort(key=lambda row: -row[0])
+        found = numpy.cumsum([right for _, right in rows])
+        precision = found / numpy.arange(1, len(found) + 1)
+        per_threshold.append(numpy.mean([
+            max(precision[found >= recall * total - 1e-9], default=0)
+            for recall in numpy.linspace(0, 1, num_recalls)]))
+    return numpy.mean(per_threshold)
+
+
+def plain_iou(a, b):
+    width, height = (numpy.minimum(a[2:], b[2:])
+                     - numpy.maximum(a[:2], b[:2])).clip(0)
+    areas = sum(numpy.prod(box[2:] - box[:2]) for box in (a, b))
+    return width * height / (areas - width * height)
+
+
+@pytest.mark.parametrize(('thresholds', 'num_recalls'), [
+    ((.5,), 101), (COCO_THRESHOLDS, 101), ((.5,), 11), ((.75,), 101)])
+def test_agrees_with_an_independent_version(rng, thresholds, num_recalls):
+    """Ties, difficult objects, empty images, a class without objects."""
+    def box():
+        x, y = rng.uniform(0, 60), rng.uniform(0, 25)
+        return (x, y, x + rng.uniform(10, 40), y + rng.uniform(8, 25))
+
+    for _ in range(12):
+        images, results = [], []
+        for _ in range(5):
+            boxes = [box() for _ in range(rng.integers(0, 4))]
+            images.append([(('cat', 'dog')[rng.integers(2)], b,
+                            rng.random() < .3) for b in boxes])
+            rows = [(rng.integers(3), rng.integers(1, 5) / 4,
+                     *(numpy.array(b) + rng.normal(0, 3, 4)))
+                    for b in [*boxes, *boxes, box()] if rng.random() < .8]
+            results.append(detections(*rows))
+        dataset = data(*images, classes=('cat', 'dog', 'cow'))
+        scores = evaluate_detection(results, dataset, thresholds,
+                                    num_recalls)
+        for name in dataset.classes:
+            assert scores[name] == pytest.approx(coco_average_precision(
+                results, dataset, name, thresholds, num_recalls),
+                abs=1e-6, nan_ok=True)
+
+
+def test_the_curve_under_which_the_average_precision_lies():
+    dataset = data([('cat', BOX, False)], [('cat', OTHER, False)])
+    half = [detections((0, .9, *NEAR), (0, .8, *FAR)), detections()]
+    curves = precision_recall(half, dataset)
+    assert curves['cat'] == pytest.approx([1] * 51 + [0] * 50)
+    assert numpy.isnan(curves['dog']).all()
+    assert curves['cat'].mean() == pytest.approx(
+        evaluate_detection(half, dataset)['cat'])
+    # An IoU of 28 / 32 is enough for .85, not for .9.
+    assert evaluate_detection(half, dataset, (.85, .9))[
+        'cat'] == pytest.approx(51 / 202)
+    assert evaluate_detection(half, dataset, num_recalls=11)[
+        'cat'] == pytest.approx(6 / 11)

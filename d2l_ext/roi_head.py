@@ -1,0 +1,145 @@
+"""A second stage with the choices that the papers made, for comparison.
+
+Alphabet of shapes: B images, R proposals of all images, C classes without
+the background.
+"""
+from __future__ import annotations
+
+from typing import Callable, Tuple
+
+from mxnet import nd, np, npx
+from mxnet.gluon import nn
+
+__all__ = ['RoIHead', 'own_class_boxes', 'roi_align']
+
+# Of a region, in cells: enough to be told from zero beside a corner's place.
+MIN_SIDE = .01
+
+
+def roi_align(X: np.ndarray, rois: np.ndarray, pooled_size: Tuple[int, int]
+              ) -> np.ndarray:
+    """Average features at points of each region, without rounding.
+
+    Where RoI pooling moves a region's border to whole cells, RoIAlign cuts
+    the region itself into windows, reads the features at two by two points
+    of each, between cells by bilinear interpolation, and takes their mean.
+
+    Parameters
+    ----------
+    X : ndarray, shape (B, channels, h, w)
+        Features.
+    rois : ndarray, shape (R, 5)
+        Rows (image, x1, y1, x2, y2), corner boxes in cells of the features;
+        the first cell reaches from 0 to 1.
+    pooled_size : (int, int)
+        Height and width of the result.
+
+    Returns
+    -------
+    ndarray, shape (R, channels, *pooled_size)
+        Features of each region.
+
+    Notes
+    -----
+    Section 3 of He et al. (2017), Mask R-CNN; the operator
+    `mx.nd.contrib.ROIAlign`, with centres of cells at halves.
+    """
+    # The operator ends the process at a region without width or height, as
+    # clipping to the image leaves some.
+    corners = np.maximum(rois[:, 3:], rois[:, 1:3] + MIN_SIDE)
+    rois = np.concatenate((rois[:, :3], corners), axis=1)
+    return nd.contrib.ROIAlign(
+        X.as_nd_ndarray(), rois.as_nd_ndarray(), pooled_size=pooled_size,
+        spatial_scale=1, sample_ratio=2, aligned=True).as_np_ndarray()
+
+
+class RoIHead(nn.Block):
+    """Class scores and box offsets of every proposal.
+
+    Parameters
+    ----------
+    num_classes : int
+        C, without the background.
+    pooling : {'align', 'max'}
+        RoIAlign, or RoI pooling as in `FasterRCNNOutput`.
+    pooled_size : int
+        Windows along either side of a proposal.
+    num_hidden : int
+        Units of the hidden layer between pooling and predictions; 0 leaves
+        it out.
+    class_specific : bool
+        Whether each class has offsets of its own.
+
+    Notes
+    -----
+    `RoIHead(C, 'max', 2, 0)` computes what `FasterRCNNOutput(C)` does.
+    Fast R-CNN pools to 7 x 7 windows and has two hidden layers of 4,096
+    units and offsets for each class.
+    """
+
+    def __init__(self, num_classes: int, pooling: str = 'align',
+                 pooled_size: int = 4, num_hidden: int = 256,
+                 class_specific: bool = False, **kwargs):
+        super().__init__(**kwargs)
+        if pooling not in ('align', 'max'):
+            raise ValueError(f'pooling is {pooling!r}, not "align" or "max"')
+        self._pooling, self._size = pooling, (pooled_size, pooled_size)
+        self.hidden = nn.HybridSequential()
+        if num_hidden:
+            self.hidden.add(nn.Dense(num_hidden, activation='relu'))
+        self.cls_predictor = nn.Dense(num_classes + 1)
+        self.box_predictor = nn.Dense(
+            4 * num_classes if class_specific else 4)
+
+    def forward(self, X: np.ndarray, rois: np.ndarray
+                ) -> Tuple[np.ndarray, np.ndarray]:
+        """Predict.
+
+        Parameters
+        ----------
+        X : ndarray, shape (B, channels, h, w)
+            Features.
+        rois : ndarray, shape (R, 5)
+            Rows (image, x1, y1, x2, y2): the image's index in the batch,
+            and a corner box in units of its sides.
+
+        Returns
+        -------
+        cls_preds : ndarray, shape (R, C + 1)
+            Scores before the softmax, the background first.
+        box_preds : ndarray, shape (R, 4) or (R, 4 C)
+            Offsets, one set for all classes, or one for each in turn.
+        """
+        _, _, h, w = X.shape
+        rois = rois * np.array([[1, w, h, w, h]], ctx=rois.ctx)
+        Y = (roi_align(X, rois, self._size) if self._pooling == 'align' else
+             npx.roi_pooling(X, rois, pooled_size=self._size,
+                             spatial_scale=1))
+        Y = self.hidden(Y)
+        return self.cls_predictor(Y), self.box_predictor(Y)
+
+
+def own_class_boxes(batch_fn: Callable) -> Callable:
+    """Leave of a class-specific head's offsets those of the true class.
+
+    Parameters
+    ----------
+    batch_fn : callable
+        As for `train_detection`, with box predictions (R, 4 C) at the end.
+
+    Returns
+    -------
+    callable
+        The same with box predictions (R, 4), those of each proposal's
+        class. Background has no offsets: there the first class's stand in,
+        which no loss looks at.
+    """
+    def own_batch_fn(*args):
+        (*others, box_preds), labels, anchors = batch_fn(*args)
+        classes = np.maximum(labels[-2] - 1, 0)
+        n = len(classes)
+        chosen = npx.one_hot(classes, box_preds.shape[1] // 4)
+        box_preds = npx.batch_dot(chosen.reshape(n, 1, -1),
+                                  box_preds.reshape(n, -1, 4))[:, 0]
+        return (*others, box_preds), labels, anchors
+    return own_batch_fn

@@ -1,0 +1,225 @@
+"""Run experiments of the solutions, and keep what they measured.
+
+    python tools/experiments.py list
+    python tools/experiments.py missing          all that have no result yet
+    python tools/experiments.py tuned --seed 2   one, again
+
+Each run writes one file docs/results/NAME-SEED.json, from which
+tools/results.py makes the page docs/results.md.
+"""
+import argparse
+import hashlib
+import json
+import math
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple, Tuple
+
+import d2l_ext as d2l  # isort: skip
+import mxnet as mx
+from mxnet import npx
+
+from d2l_ext import BEST, CHAPTER, TUNED, Recipe, Step
+
+ROOT = Path(__file__).parent.parent
+RESULTS, STEPS = ROOT / 'docs' / 'results', ROOT / 'build' / 'steps'
+PHOTOGRAPHS = os.environ.get('D2L_VOC_DIR', '')
+SEEDS = (1, 2, 3)
+PROPOSALS = (10, 30, 100, 300)
+NMS_THRESHOLDS = (.1, .3, .5, .7)
+
+
+class Experiment(NamedTuple):
+    """A recipe, the data it is tried on, and with which seeds.
+
+    `more` asks for figures of the trained model beyond the usual ones: with
+    other thresholds ('thresholds'), or on photographs ('photographs').
+    """
+    recipe: Recipe
+    data: str = 'embedded'
+    seeds: Tuple[int, ...] = (1,)
+    more: str = ''
+
+
+# Exercise 1: other rates (backbone, output) in step 2, all else the same.
+TUNING = {f'rates-{backbone}-{output}': CHAPTER._replace(
+    steps=(CHAPTER.steps[0], Step('rcnn', 3, backbone, output)))
+    for backbone, output in ((.01, .1), (.1, .1), (.3, .3), (.5, .5))}
+# Smaller pictures than those of BEST: a dozen of trainings in half an hour.
+SMALL = BEST._replace(side=160, steps=(Step('joint', 4, .4, .4),))
+ABLATIONS = {
+    'ablation-max-pooling': SMALL._replace(pooling='max'),
+    'ablation-grid-2': SMALL._replace(pooled_size=2),
+    'ablation-grid-7': SMALL._replace(pooled_size=7),
+    'ablation-stride-32': SMALL._replace(num_stages=4),
+    'ablation-lambda-0.3': SMALL._replace(lambd=.3),
+    'ablation-lambda-3': SMALL._replace(lambd=3),
+    'ablation-anchors': SMALL._replace(sizes=(.5, .35, .25)),
+    'ablation-class-specific': SMALL._replace(class_specific=True),
+    'ablation-ground-truth': SMALL._replace(add_truth=True),
+}
+EXPERIMENTS = {
+    **{name: Experiment(recipe) for name, recipe in TUNING.items()},
+    'tuned': Experiment(TUNED, seeds=SEEDS),
+    'best': Experiment(BEST, seeds=SEEDS, more='photographs'),
+    'ablation-base': Experiment(SMALL, seeds=SEEDS, more='thresholds'),
+    **{name: Experiment(recipe) for name, recipe in ABLATIONS.items()},
+    'photographs': Experiment(
+        BEST._replace(steps=(Step('joint', 12, .4, .4),)), 'photographs',
+        SEEDS),
+}
+
+
+def run(name, seed):
+    """Train and evaluate; returns what goes into the file."""
+    recipe, data, _, more = EXPERIMENTS[name]
+    choose_data(data)
+    train_iter, test_iter = d2l.load_data_voc_detection(
+        recipe.batch_size, recipe.side, recipe.side)
+    dataset = test_iter.dataset
+    npx.random.seed(seed)
+    detector = d2l.make_detector(recipe, dataset.classes)
+    steps = []
+    for number in range(1, len(recipe.steps) + 1):
+        # Seeded anew, a step does not depend on how the one before came
+        # about: experiments that begin alike share what they begin with.
+        npx.random.seed(1000 * number + seed)
+        about = train_step(
+            recipe._replace(steps=recipe.steps[:number]), seed, detector,
+            train_iter, test_iter)
+        detections, proposals = d2l.detect_batches(detector, dataset)
+        steps.append({**about, 'recall': recall(proposals, test_iter)})
+    findings = d2l.analyse_errors(detections, dataset)
+    return {
+        'experiment': name, 'seed': seed, 'recipe': recipe._asdict(),
+        'pictures': [len(train_iter.dataset), len(dataset)],
+        'classes': d2l.evaluate_detection(detections, dataset),
+        'coco': d2l.evaluate_detection(detections, dataset,
+                                       d2l.COCO_THRESHOLDS)['mAP'],
+        'voc07': d2l.evaluate_detection(detections, dataset,
+                                        num_recalls=11)['mAP'],
+        'steps': steps,
+        'thresholds': (thresholds(detector, dataset)
+                       if more == 'thresholds' else None),
+        'photographs': (transfer(detector) if more == 'photographs'
+                        and PHOTOGRAPHS else None),
+        'errors': {kind: sum(item.kind == kind for item in findings)
+                   for kind in ('correct', *d2l.ERROR_KINDS)},
+        'machine': {'processor': processor(), 'mxnet': mx.__version__,
+                    'python': platform.python_version()}}
+
+
+def train_step(recipe, seed, detector, train_iter, test_iter):
+    """Train the last step of a recipe, unless it was trained before."""
+    key = json.dumps([recipe, seed, str(train_iter.dataset.root),
+                      len(train_iter.dataset)])
+    folder = STEPS / hashlib.sha1(key.encode()).hexdigest()[:12]
+    about = folder / 'about.json'
+    if about.exists():
+        d2l.load_parameters(detector, folder / 'detector.params')
+        return json.loads(about.read_text())
+    step, start = recipe.steps[-1], time.perf_counter()
+    history, = d2l.train_recipe(recipe._replace(steps=(step,)), detector,
+                                train_iter, test_iter)
+    seconds = time.perf_counter() - start
+    d2l.save_detector(detector, recipe, folder)
+    content = {'stage': step.stage, 'seconds': round(seconds, 1),
+               'losses': [round(epoch.loss, 4) for epoch in history]}
+    about.write_text(json.dumps(content))
+    return content
+
+
+def recall(proposals, test_iter):
+    truths = [y for _, Y in d2l.load_batches(test_iter.dataset, 32)
+              for y in Y]
+    return d2l.proposal_recall(proposals, truths, num_proposals=100)
+
+
+def choose_data(data):
+    """Point the loader to the photographs, or to the embedded set."""
+    if data == 'photographs' and not PHOTOGRAPHS:
+        sys.exit('Set D2L_VOC_DIR to a folder of photographs in VOC layout '
+                 'with cats and dogs.')
+    os.environ['D2L_VOC_DIR'] = PHOTOGRAPHS if data == 'photographs' else ''
+
+
+def transfer(detector):
+    """mAP on photographs of what was trained on drawings."""
+    choose_data('photographs')
+    root, _ = d2l.voc_dir()
+    dataset = d2l.VOCDetection(root, 'val', *detector.size,
+                               detector.classes)
+    detections, _ = d2l.detect_batches(detector, dataset)
+    return d2l.evaluate_detection(detections, dataset)['mAP']
+
+
+def thresholds(detector, dataset):
+    """mAP with other thresholds of the same trained model."""
+    def mean_ap(**options):
+        detections, _ = d2l.detect_batches(detector, dataset, **options)
+        return d2l.evaluate_detection(detections, dataset)['mAP']
+
+    return {'proposals': {n: mean_ap(max_proposals=n) for n in PROPOSALS},
+            'nms': {t: mean_ap(nms_threshold=t) for t in NMS_THRESHOLDS}}
+
+
+def processor():
+    try:
+        rows = Path('/proc/cpuinfo').read_text().splitlines()
+        return next(row.split(':')[1].strip() for row in rows
+                    if row.startswith('model name'))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
+def path_of(name, seed):
+    return RESULTS / f'{name}-{seed}.json'
+
+
+def save(result):
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = path_of(result['experiment'], result['seed'])
+    partial = path.with_suffix('.partial')
+    partial.write_text(json.dumps(rounded(result), indent=1) + '\n')
+    partial.replace(path)
+
+
+def rounded(value):
+    """Floats with four digits: the fifth is noise. nan is null in JSON."""
+    if isinstance(value, float):
+        return round(value, 4) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item) for item in value]
+    return value
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('name', choices=['list', 'missing', *EXPERIMENTS])
+    parser.add_argument('--seed', type=int, default=1)
+    args = parser.parse_args()
+    npx.set_np()
+    if args.name == 'list':
+        for name, experiment in EXPERIMENTS.items():
+            print(name, 'with seeds', *experiment.seeds)
+        return
+    runs = [(args.name, args.seed)]
+    if args.name == 'missing':
+        runs = [(name, seed) for name, experiment in EXPERIMENTS.items()
+                for seed in experiment.seeds
+                if not path_of(name, seed).exists()
+                and (experiment.data == 'embedded' or PHOTOGRAPHS)]
+    for name, seed in runs:
+        print(name, 'seed', seed, flush=True)
+        result = run(name, seed)
+        save(result)
+        print(json.dumps(result['classes']), flush=True)
+
+
+if __name__ == '__main__':
+    main()

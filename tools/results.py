@@ -1,0 +1,246 @@
+"""Make docs/results.md and its figure from the files in docs/results.
+
+    python tools/results.py
+"""
+import json
+import statistics
+
+import matplotlib
+
+matplotlib.use('agg')
+from experiments import RESULTS, TUNING
+from matplotlib import pyplot as plt
+
+PAGE, FIGURE = RESULTS.parent / 'results.md', RESULTS / 'ablations.png'
+BASE = 'ablation-base'
+# What a row changes, and how its sentence begins.
+ABLATIONS = {
+    'ablation-max-pooling': (
+        'RoI pooling instead of RoIAlign', 'Rounding regions to whole cells'),
+    'ablation-grid-2': ('2 x 2 windows', 'A coarser grid of windows'),
+    'ablation-grid-7': ('7 x 7 windows', 'A finer grid of windows'),
+    'ablation-stride-32': (
+        'features of stride 32', 'Taking all four stages of the backbone'),
+    'ablation-lambda-0.3': (
+        'lambda 0.3', 'Weighing the boxes less against the classes'),
+    'ablation-lambda-3': (
+        'lambda 3', 'Weighing the boxes more against the classes'),
+    'ablation-anchors': (
+        'anchor sizes 0.5, 0.35, 0.25',
+        'Choosing anchors of the sizes that the animals have'),
+    'ablation-class-specific': (
+        'offsets for each class', 'Predicting a box for each class'),
+    'ablation-ground-truth': (
+        'ground truth added to the proposals',
+        'Adding the ground truth to the proposals'),
+}
+TITLES = {
+    'rates-0.01-0.1': 'the chapter',
+    'tuned': 'the chapter, tuned',
+    'best': 'the best recipe',
+    'photographs': 'the best recipe on photographs, 12 epochs',
+}
+
+
+def results_of(name):
+    """All runs of an experiment that there are, by seed."""
+    return [json.loads(path.read_text()) for path in sorted(
+        RESULTS.glob(f'{name}-[0-9].json'))]
+
+
+def mean_ap(run):
+    return run['classes']['mAP']
+
+
+def minutes(run):
+    return sum(step['seconds'] for step in run['steps']) / 60
+
+
+def summary(runs, key):
+    """Mean of the seeds, and their standard deviation."""
+    values = [key(run) for run in runs]
+    spread = f' ± {statistics.stdev(values):.3f}' if values[1:] else ''
+    return f'{statistics.mean(values):.3f}{spread}'
+
+
+def table(header, rows):
+    lines = [header, ['---'] * len(header), *rows]
+    return '\n'.join(f'| {" | ".join(map(str, line))} |' for line in lines)
+
+
+def rates(run):
+    return '; '.join(
+        f'{step[0]} {step[1]} × ({step[2]:g}, {step[3]:g})'  # noqa: RUF001
+        for step in run['recipe']['steps'])
+
+
+def main_table():
+    rows = []
+    for name, title in TITLES.items():
+        runs = results_of(name)
+        rows.append([
+            title, len(runs), summary(runs, mean_ap),
+            *(summary(runs, lambda run, c=c: run['classes'][c])
+              for c in ('cat', 'dog')),
+            summary(runs, lambda run: run['coco']),
+            summary(runs, lambda run: run['voc07']),
+            summary(runs, lambda run: run['steps'][-1]['recall']),
+            f'{statistics.mean(map(minutes, runs)):.1f}', f'`{name}`'])
+    return table(['Recipe', 'Seeds', 'mAP@0.5', 'cat', 'dog', 'AP@[.5:.95]',
+                  'mAP, 11 points', 'Recall@100', 'Minutes', 'Experiment'],
+                 rows)
+
+
+def tuning_table():
+    rows = []
+    for name in TUNING:
+        run, = results_of(name)
+        rows.append([*run['recipe']['steps'][1][2:],
+                     f'{mean_ap(run):.3f}',
+                     f'{run["steps"][-1]["losses"][-1]:.3f}',
+                     f'{run["steps"][-1]["recall"]:.3f}', f'`{name}`'])
+    return table(['Rate of the backbone', 'of the output', 'mAP@0.5',
+                  'Training loss', 'Recall@100', 'Experiment'], rows)
+
+
+def sentence(subject, difference, noise):
+    if abs(difference) <= noise:
+        return (f'{subject} makes no difference that one run could show '
+                f'({difference:+.3f}).')
+    better = 'better' if difference > 0 else 'worse'
+    return f'{subject} makes it {better} by {abs(difference):.3f}.'
+
+
+def ablations():
+    """Rows (title, mAP, difference, sentence) and the noise."""
+    base = [mean_ap(run) for run in results_of(BASE)]
+    # Two standard deviations of a difference between two runs.
+    noise = 2 * 2**.5 * statistics.stdev(base)
+    rows = []
+    for name, (title, subject) in ABLATIONS.items():
+        run, = results_of(name)
+        difference = mean_ap(run) - statistics.mean(base)
+        rows.append([title, mean_ap(run), difference,
+                     sentence(subject, difference, noise), f'`{name}`'])
+    return rows, noise, statistics.mean(base)
+
+
+def ablation_table(rows, base):
+    lines = [[title, f'{value:.3f}', f'{difference:+.3f}', text, name]
+             for title, value, difference, text, name in rows]
+    return table(['Change', 'mAP@0.5', 'Difference', 'What it says',
+                  'Experiment'],
+                 [['none', f'{base:.3f}', '', 'Mean of three seeds.',
+                   f'`{BASE}`'], *lines])
+
+
+def draw_ablations(rows, noise):
+    figure, ax = plt.subplots(figsize=(7, 3.4), layout='constrained')
+    titles = [row[0] for row in rows][::-1]
+    differences = [row[2] for row in rows][::-1]
+    ax.axvspan(-noise, noise, color='#dddddd', label='noise of one run')
+    ax.barh(titles, differences, color=[
+        '#009e73' if d > 0 else '#d55e00' for d in differences], height=.6)
+    ax.axvline(0, color='black', linewidth=.8)
+    ax.set_xlabel('change of mAP@0.5')
+    ax.legend(loc='best', frameon=False)
+    figure.savefig(FIGURE, dpi=110, metadata={'Software': None})
+    plt.close(figure)
+
+
+def test_time_table(run, key, header):
+    values = run['thresholds'][key]
+    return table([header, *values], [
+        ['mAP@0.5', *(f'{value:.3f}' for value in values.values())]])
+
+
+def error_table():
+    names = ('rates-0.01-0.1', 'tuned', 'best', 'photographs')
+    kinds = list(results_of('best')[0]['errors'])
+    return table(['Recipe', *kinds], [
+        [TITLES[name], *(
+            f'{statistics.mean(r["errors"][kind] for r in runs):.0f}'
+            for kind in kinds)]
+        for name in names for runs in [results_of(name)]])
+
+
+def page():
+    rows, noise, base = ablations()
+    draw_ablations(rows, noise)
+    best, photographs = results_of('best'), results_of('photographs')
+    base_run = results_of(BASE)[0]
+    machine = best[0]['machine']
+    return f"""\
+# Results
+
+<!-- Made by tools/results.py from docs/results/*.json: do not edit. -->
+
+`make results` makes this page from the files in `docs/results`, after
+running the experiments of which there is no file; delete a file to run its
+experiment again, or call `make experiment NAME=best SEED=1` with a name from
+the last column. Figures are means over seeds 1, 2, ... with their standard
+deviation where there are several. They were measured on two cores of an
+{machine['processor']} without a GPU, with MXNet {machine['mxnet']} and
+Python {machine['python']}; minutes are those of training, and other work on
+the machine adds to them.
+
+## Recipes
+
+Embedded set: {best[0]['pictures'][0]} pictures to train,
+{best[0]['pictures'][1]} to validate. Photographs:
+{photographs[0]['pictures'][0]} and {photographs[0]['pictures'][1]} pictures
+with cats and dogs from Pascal VOC2012, COCO and the Oxford-IIIT Pet set,
+from random parameters.
+
+{main_table()}
+
+* The chapter: {rates(results_of('rates-0.01-0.1')[0])}.
+* Tuned: {rates(results_of('tuned')[0])}; nothing else differs.
+* Best: {rates(best[0])}, batches of {best[0]['recipe']['batch_size']},
+  features of stride 16, RoIAlign to 4 x 4 windows, a hidden layer of 256
+  units, {best[0]['recipe']['num_rois']} proposals an image in training.
+
+(A step is told as stage, epochs, and the rates of backbone and output.)
+
+Trained on the drawings and tried on the photographs, the best recipe has a
+mAP@0.5 of {summary(best, lambda run: run['photographs'])}.
+
+## Tuning
+
+Step 1 is that of the chapter, step 2 takes other rates; seed 1.
+
+{tuning_table()}
+
+## Ablations
+
+The best recipe with pictures of {base_run['recipe']['side']} pixels and
+{base_run['recipe']['steps'][0][1]} epochs, and one thing changed at a time.
+A difference of less than {noise:.3f} may be chance: it is two standard
+deviations of the difference between two runs, estimated from
+{len(results_of(BASE))} seeds.
+
+{ablation_table(rows, base)}
+
+![Bars of the change of mAP for each ablation, with a band for the noise](\
+results/ablations.png)
+
+The trained model (no change, seed 1) with other settings at test time: how
+many proposals of an image the second stage looks at, and the IoU from which
+of two detections of a class the worse is dropped.
+
+{test_time_table(base_run, 'proposals', 'Proposals')}
+
+{test_time_table(base_run, 'nms', 'IoU of NMS')}
+
+## Mistakes
+
+Detections with a probability of at least 0.5, by kind, and missed objects;
+mean over the seeds.
+
+{error_table()}
+"""
+
+
+if __name__ == '__main__':
+    PAGE.write_text(page(), encoding='utf-8')
+    print(f'{PAGE} and {FIGURE} are up to date.')
