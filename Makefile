@@ -21,8 +21,8 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help setup run run-all test detector detect experiment results lab \
-	data outputs lock clean FORCE
+.PHONY: help setup run run-all test detector images-named detect experiment \
+	results lab data outputs lock clean FORCE
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
@@ -87,9 +87,12 @@ detector: $(READY)  ## train the best recipe for `make detect`
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/python tools/train_detector.py build/detector
 
-detect: $(READY) build/detector/detector.json  ## find objects on IMAGES=...
-	@test -n '$(IMAGES)' || { echo 'Say where the pictures are:' \
+# Asked for first: a training for nothing would take ten minutes.
+images-named:
+	@test -e '$(IMAGES)' || { echo 'Say where your pictures are:' \
 	'make detect IMAGES=FILE-OR-FOLDER'; exit 1; }
+
+detect: images-named $(READY) build/detector/detector.json  ## find objects on IMAGES=...
 	@$(BIN)/python tools/detect.py '$(IMAGES)'
 
 experiment: $(READY)  ## run one experiment, NAME=... SEED=...
