@@ -21,8 +21,9 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help setup run run-all test detector images-named detect experiment \
-	results lab data outputs lock clean FORCE
+.PHONY: help setup run run-all test detector detect experiment results lab \
+	data outputs lock clean
+.PHONY: images-named FORCE
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \

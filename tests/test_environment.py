@@ -97,11 +97,12 @@ def test_conda_environments_agree_with_the_lock(path, mxnet):
 
 
 def test_help_lists_every_target():
-    makefile = (ROOT / 'Makefile').read_text('utf-8')
+    makefile = (ROOT / 'Makefile').read_text('utf-8').replace('\\\n', '')
     phony = re.search(r'^\.PHONY: (.*)$', makefile, re.M)[1].split()
     shown = subprocess.run(['make', 'help'], cwd=ROOT, capture_output=True,
                            text=True, check=True).stdout
-    for target in set(phony) - {'FORCE'}:
+    assert len(phony) > 10
+    for target in phony:
         assert f'make {target} ' in shown
 
 
