@@ -11,12 +11,12 @@ from typing import Callable, Iterable, List, NamedTuple, Sequence, Tuple, Union
 import numpy
 from mxnet import np
 from mxnet.gluon import nn
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from .errors import DatasetError
 from .rcnn import predict_rcnn
 from .rpn import predict_rpn, rpn_anchors
-from .voc import VOCDetection, load_batches, normalize
+from .voc import VOCDetection, load_batches, normalize, open_picture
 
 __all__ = ['Detection', 'Detector', 'detect_batches', 'list_pictures',
            'predict_faster_rcnn', 'read_picture']
@@ -102,14 +102,8 @@ def read_picture(path: Union[str, os.PathLike]) -> Image.Image:
     DatasetError
         When the file is missing or is no picture.
     """
-    try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert('RGB')
-    except FileNotFoundError:
-        raise DatasetError(f'{path}: there is no such picture.') from None
-    except (UnidentifiedImageError, OSError) as error:
-        raise DatasetError(f'{path}: not a picture that can be read '
-                           f'({error}).') from error
+    return open_picture(
+        path, lambda image: ImageOps.exif_transpose(image).convert('RGB'))
 
 
 def predict_faster_rcnn(detector: Detector,

@@ -7,11 +7,10 @@ import numpy
 from matplotlib import pyplot as plt
 
 from .error_analysis import Finding
-from .plotting import COLORS, TRUTH, show_boxes
+from .plotting import COLORS, TRUTH, picture_grid, show_boxes
 from .voc import VOCDetection
 
 __all__ = ['plot_precision_recall', 'show_findings']
-
 
 
 def plot_precision_recall(curves: Dict[str, numpy.ndarray]) -> None:
@@ -46,14 +45,8 @@ def show_findings(findings: Sequence[Finding], dataset: VOCDetection,
     columns : int
         Pictures side by side.
     """
-    columns = min(columns, len(findings))
-    rows = -(-len(findings) // columns)
-    _, axes = plt.subplots(rows, columns, squeeze=False,
-                           layout='constrained',
-                           figsize=(2.6 * columns, 2.8 * rows))
-    for ax in axes.flat:
-        ax.axis('off')
-    for ax, item in zip(axes.flat, findings):
+    axes = picture_grid(len(findings), columns, 2.6, 2.8)
+    for ax, item in zip(axes, findings):
         ax.imshow(dataset.read_image(item.image))
         objects = dataset.objects[item.image]
         show_boxes(ax, [o.box for o in objects], colors=[TRUTH],

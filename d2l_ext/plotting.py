@@ -53,22 +53,28 @@ def show_boxes(axes: plt.Axes, boxes: numpy.ndarray,
                 annotation_clip=True)
 
 
+def picture_grid(count, columns, width, height):
+    """Axes without ticks for some pictures, so many side by side."""
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    _, axes = plt.subplots(
+        rows, columns, squeeze=False, layout='constrained',
+        figsize=(width * columns, height * rows))
+    for ax in axes.flat:
+        ax.axis('off')
+    return axes.flat
+
+
 def _image_grid(X, num_images):
     """Show the first images of a batch; returns axes and (height, width)."""
     images = X[:num_images].asnumpy().transpose(0, 2, 3, 1)
     images = numpy.clip(images * RGB_STD + RGB_MEAN, 0, 1)
-    columns = min(len(images), 4)
-    rows = -(-len(images) // columns)
-    _, axes = plt.subplots(
-        rows, columns, squeeze=False, layout='constrained',
-        figsize=(2.6 * columns, 2.6 * rows))
-    for ax in axes.flat:
-        ax.axis('off')
-    for ax, image in zip(axes.flat, images):
+    axes = picture_grid(len(images), 4, 2.6, 2.6)
+    for ax, image in zip(axes, images):
         ax.imshow(image)
         ax.set(xlim=(-.5, image.shape[1] - .5),
                ylim=(image.shape[0] - .5, -.5))
-    return axes.flat, X.shape[2:]
+    return axes, X.shape[2:]
 
 
 def colors_of(ids):
@@ -203,14 +209,9 @@ def show_detections(images: Sequence[Image.Image], detections: Sequence,
     columns : int
         Pictures side by side.
     """
-    columns = min(columns, len(images))
-    rows = -(-len(images) // columns)
-    _, axes = plt.subplots(rows, columns, squeeze=False,
-                           layout='constrained',
-                           figsize=(10.4, 10.4 / columns * rows))
-    for ax in axes.flat:
-        ax.axis('off')
-    for ax, image, found in zip(axes.flat, images, detections):
+    side = 10.4 / min(columns, len(images))
+    axes = picture_grid(len(images), columns, side, side)
+    for ax, image, found in zip(axes, images, detections):
         ax.imshow(image)
         annotate_detections(ax, found, classes)
     plt.show()

@@ -198,6 +198,18 @@ def flip_left_right(image: numpy.ndarray, label: numpy.ndarray
     return image[:, ::-1], label
 
 
+def open_picture(path, read):
+    """What `read` makes of a picture; a clear error if it is none."""
+    try:
+        with Image.open(path) as image:
+            return read(image)
+    except FileNotFoundError:
+        raise DatasetError(f'{path}: there is no such picture.') from None
+    except (UnidentifiedImageError, OSError) as error:
+        raise DatasetError(f'{path}: not a picture that can be read '
+                           f'({error}).') from error
+
+
 class VOCDetection(gluon.data.Dataset):
     """Images with objects of the given classes, decoded when asked for.
 
@@ -266,16 +278,7 @@ class VOCDetection(gluon.data.Dataset):
         return self._open(index, lambda image: image.size)
 
     def _open(self, index, read):
-        path = self.image_path(index)
-        try:
-            with Image.open(path) as image:
-                return read(image)
-        except FileNotFoundError:
-            raise DatasetError(f'{path}: there is no such picture.'
-                               ) from None
-        except (UnidentifiedImageError, OSError) as error:
-            raise DatasetError(f'{path}: not a picture that can be read '
-                               f'({error}).') from error
+        return open_picture(self.image_path(index), read)
 
     def __getitem__(self, item):
         index, flip = item if isinstance(item, tuple) else (item, False)

@@ -107,12 +107,7 @@ def plain_average_precision(results, dataset, class_index):
     right = []
     for _, image, box in rows:
         box = box.astype(float) * [100, 50, 100, 50]
-        overlaps = []
-        for other in truth[image]:
-            w, h = (numpy.minimum(box[2:], other[2:])
-                    - numpy.maximum(box[:2], other[:2])).clip(0)
-            areas = sum(numpy.prod(b[2:] - b[:2]) for b in (box, other))
-            overlaps.append(w * h / (areas - w * h))
+        overlaps = [plain_iou(box, other) for other in truth[image]]
         best = int(numpy.argmax(overlaps)) if overlaps else None
         right.append(best is not None and overlaps[best] >= .5)
         if right[-1]:
