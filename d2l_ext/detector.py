@@ -150,7 +150,7 @@ def predict_faster_rcnn(detector: Detector,
         pictures = [image.convert('RGB') if isinstance(image, Image.Image)
                     else read_picture(image)
                     for image in images[start:start + batch_size]]
-        results, _ = _detect(
+        results, _ = _both_stages(
             detector, _batch(pictures, detector.size), score_threshold,
             nms_threshold, max_detections)
         found += [_in_pixels(result, picture.size, detector.classes)
@@ -184,14 +184,14 @@ def detect_batches(detector: Detector, dataset: VOCDetection,
     """
     detections, proposals = [], []
     for X, _ in load_batches(dataset, batch_size):
-        found, rpn_preds = _detect(detector, X, **options)
+        found, rpn_preds = _both_stages(detector, X, **options)
         detections += found
         proposals += rpn_preds
     return detections, proposals
 
 
-def _detect(detector, X, score_threshold=.01, nms_threshold=.3,
-            max_detections=100, max_proposals=100):
+def _both_stages(detector, X, score_threshold=.01, nms_threshold=.3,
+                 max_detections=100, max_proposals=100):
     ctx = next(iter(detector.backbone.collect_params().values())
                ).list_ctx()[0]
     features = detector.backbone(X.as_in_ctx(ctx))

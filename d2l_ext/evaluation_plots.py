@@ -24,8 +24,10 @@ def plot_precision_recall(curves: Dict[str, numpy.ndarray]) -> None:
     """
     _, ax = plt.subplots(figsize=(4.5, 3.2), layout='constrained')
     for color, (name, precision) in zip(COLORS, curves.items()):
-        ax.plot(numpy.linspace(0, 1, len(precision)), precision,
-                color=color, label=f'{name}, AP {precision.mean():.2f}')
+        area = precision.mean()
+        ax.plot(numpy.linspace(0, 1, len(precision)), precision, color=color,
+                label=f'{name}, AP {area:.2f}' if area == area else
+                f'{name}, no object')
     ax.set(xlabel='recall', ylabel='precision', xlim=(0, 1), ylim=(0, 1.02))
     ax.grid(alpha=.3)
     ax.legend(loc='lower left')
@@ -43,8 +45,10 @@ def show_findings(findings: Sequence[Finding], dataset: VOCDetection,
     dataset : VOCDetection
         What they were found on; all ground truth is drawn in white.
     columns : int
-        Pictures side by side.
+        Pictures side by side. Without findings nothing is drawn.
     """
+    if not findings:
+        return
     axes = picture_grid(len(findings), columns, 2.6, 2.8)
     for ax, item in zip(axes, findings):
         ax.imshow(dataset.read_image(item.image))

@@ -209,7 +209,8 @@ def show_detections(images: Sequence[Image.Image], detections: Sequence,
     columns : int
         Pictures side by side.
     """
-    side = 10.4 / min(columns, len(images))
+    # A single picture takes no more than half of the page.
+    side = 10.4 / min(columns, max(2, len(images)))
     axes = picture_grid(len(images), columns, side, side)
     for ax, image, found in zip(axes, images, detections):
         ax.imshow(image)

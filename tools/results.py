@@ -35,7 +35,7 @@ ABLATIONS = {
         'Adding the ground truth to the proposals'),
 }
 TITLES = {
-    'rates-0.01-0.1': 'the chapter',
+    'rate-0.01': 'the chapter',
     'tuned': 'the chapter, tuned',
     'best': 'the best recipe',
     'photographs': 'the best recipe on photographs, 12 epochs',
@@ -95,12 +95,11 @@ def tuning_table():
     rows = []
     for name in TUNING:
         run, = results_of(name)
-        rows.append([*run['recipe']['steps'][1][2:],
-                     f'{mean_ap(run):.3f}',
+        rows.append([run['recipe']['steps'][1][2], f'{mean_ap(run):.3f}',
                      f'{run["steps"][-1]["losses"][-1]:.3f}',
                      f'{run["steps"][-1]["recall"]:.3f}', f'`{name}`'])
-    return table(['Rate of the backbone', 'of the output', 'mAP@0.5',
-                  'Training loss', 'Recall@100', 'Experiment'], rows)
+    return table(['Rate of the backbone', 'mAP@0.5', 'Training loss',
+                  'Recall@100', 'Experiment'], rows)
 
 
 def sentence(subject, difference, noise):
@@ -155,7 +154,7 @@ def test_time_table(run, key, header):
 
 
 def error_table():
-    names = ('rates-0.01-0.1', 'tuned', 'best', 'photographs')
+    names = ('rate-0.01', 'tuned', 'best', 'photographs')
     kinds = list(results_of('best')[0]['errors'])
     return table(['Recipe', *kinds], [
         [TITLES[name], *(
@@ -179,10 +178,10 @@ def page():
 running the experiments of which there is no file; delete a file to run its
 experiment again, or call `make experiment NAME=best SEED=1` with a name from
 the last column. Figures are means over seeds 1, 2, ... with their standard
-deviation where there are several. They were measured on two cores of an
-{machine['processor']} without a GPU, with MXNet {machine['mxnet']} and
-Python {machine['python']}; minutes are those of training, and other work on
-the machine adds to them.
+deviation where there are several. They were measured on one core of an
+{machine['processor']} each, without a GPU, with MXNet {machine['mxnet']} and
+Python {machine['python']}. Minutes are those of training, while another
+experiment ran on the other core.
 
 ## Recipes
 
@@ -194,7 +193,7 @@ from random parameters.
 
 {main_table()}
 
-* The chapter: {rates(results_of('rates-0.01-0.1')[0])}.
+* The chapter: {rates(results_of('rate-0.01')[0])}.
 * Tuned: {rates(results_of('tuned')[0])}; nothing else differs.
 * Best: {rates(best[0])}, batches of {best[0]['recipe']['batch_size']},
   features of stride 16, RoIAlign to 4 x 4 windows, a hidden layer of 256
@@ -207,7 +206,8 @@ mAP@0.5 of {summary(best, lambda run: run['photographs'])}.
 
 ## Tuning
 
-Step 1 is that of the chapter, step 2 takes other rates; seed 1.
+Only the backbone's rate in step 2 changes; seed 1. Recall is that of the
+proposals after step 2.
 
 {tuning_table()}
 

@@ -1,0 +1,117 @@
+"""Experiments, and the page that is made of their results."""
+import json
+import re
+import subprocess
+import sys
+
+import experiments
+import pytest
+import results
+from helpers import ROOT
+
+from d2l_ext import CHAPTER, Recipe, Step
+
+TINY = Recipe(side=64, batch_size=8, steps=(Step('rpn', 1, .1, .1),
+                                            Step('rcnn', 1, .1, .1)))
+
+
+def on_disk(name, seed):
+    return json.loads(experiments.path_of(name, seed).read_text('utf-8'))
+
+
+@pytest.mark.parametrize('name', experiments.EXPERIMENTS)
+def test_results_are_of_the_recipes_as_they_are(name):
+    """Who changes a recipe has to measure it again."""
+    experiment = experiments.EXPERIMENTS[name]
+    for seed in experiment.seeds:
+        result = on_disk(name, seed)
+        recipe = json.loads(json.dumps(experiment.recipe._asdict()))
+        assert result['recipe'] == recipe
+        assert (result['experiment'], result['seed']) == (name, seed)
+        assert len(result['steps']) == len(experiment.recipe.steps)
+        assert (result['thresholds'] is not None) == (
+            experiment.more == 'thresholds')
+
+
+def test_the_page_is_that_of_the_results(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, 'FIGURE', tmp_path / 'ablations.png')
+    assert results.page() == results.PAGE.read_text('utf-8')
+    assert (tmp_path / 'ablations.png').stat().st_size > 5000
+    targets = re.findall(r'\]\(\\?\s*([^)]+)\)', results.page())
+    assert targets
+    for target in targets:
+        assert (results.PAGE.parent / target).is_file()
+
+
+def test_targets_are_met():
+    """The means over three seeds that the solutions promise."""
+    for name, least in (('tuned', .45), ('best', .9), ('photographs', .27)):
+        runs = results.results_of(name)
+        assert len(runs) == 3
+        assert sum(run['classes']['mAP'] for run in runs) / 3 >= least
+
+
+def test_only_step_2_differs_in_the_tuning():
+    for experiment in experiments.TUNING.values():
+        first, second = experiment.steps
+        assert experiment._replace(steps=CHAPTER.steps) == CHAPTER
+        assert first == CHAPTER.steps[0]
+        assert second._replace(backbone_lr=.01) == CHAPTER.steps[1]
+
+
+@pytest.mark.parametrize(('difference', 'words'), [
+    (.2, 'makes it better by 0.200'), (-.2, 'makes it worse by 0.200'),
+    (-.05, r'no difference .* \(-0.050\)')])
+def test_a_difference_within_the_noise_is_none(difference, words):
+    assert re.search(words, results.sentence('This', difference, .1))
+
+
+def test_mean_and_spread():
+    assert results.summary([1., 2., 3.], float) == '2.000 ± 1.000'
+    assert results.summary([.25], float) == '0.250'
+
+
+def test_results_are_rounded_and_valid_json():
+    value = {'a': (.123456, float('nan')), 'b': [{'c': 1}, None]}
+    assert experiments.rounded(value) == {
+        'a': [.1235, None], 'b': [{'c': 1}, None]}
+
+
+def test_an_experiment_is_run_once_and_can_be_repeated(
+        tmp_path, monkeypatch):
+    """With the step before it at hand, and without, it ends the same."""
+    monkeypatch.setenv('D2L_VOC_DIR', '')
+    monkeypatch.setattr(experiments, 'STEPS', tmp_path / 'steps')
+    monkeypatch.setattr(experiments, 'RESULTS', tmp_path / 'results')
+    first = TINY._replace(steps=TINY.steps[:1])
+    for name, recipe in (('first', first), ('both', TINY)):
+        monkeypatch.setitem(experiments.EXPERIMENTS, name,
+                            experiments.Experiment(recipe))
+    experiments.run('first', 1)
+    folders = set((tmp_path / 'steps').iterdir())
+    shared = experiments.run('both', 1)
+    assert folders < set((tmp_path / 'steps').iterdir())
+    monkeypatch.setattr(experiments, 'STEPS', tmp_path / 'other')
+    alone = experiments.run('both', 1)
+    for result in (shared, alone):
+        for step in result['steps']:
+            del step['seconds']
+    assert shared == alone
+    other = experiments.run('first', 2)
+    assert other['steps'][0]['losses'] != alone['steps'][0]['losses']
+    experiments.save(alone)
+    assert on_disk('both', 1)['classes'].keys() == {'cat', 'dog', 'mAP'}
+
+
+def test_photographs_have_to_be_named(monkeypatch):
+    monkeypatch.setattr(experiments, 'PHOTOGRAPHS', '')
+    with pytest.raises(SystemExit, match='Set D2L_VOC_DIR'):
+        experiments.choose_data('photographs')
+
+
+def test_experiments_are_listed():
+    listing = subprocess.run(
+        [sys.executable, ROOT / 'tools' / 'experiments.py', 'list'],
+        capture_output=True, text=True, check=True).stdout
+    assert 'best with seeds 1 2 3' in listing
+    assert len(listing.splitlines()) == len(experiments.EXPERIMENTS)
