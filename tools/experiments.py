@@ -55,7 +55,7 @@ TUNING = {f'rate-{rate}': CHAPTER._replace(
     steps=(CHAPTER.steps[0], Step('rcnn', 3, rate, .1)))
     for rate in (.01, .03, .1, .3)}
 # Smaller pictures than those of BEST: a dozen of trainings in half an hour.
-SMALL = BEST._replace(side=160, steps=(Step('joint', 4, .4, .4),))
+SMALL = BEST._replace(side=160, steps=(Step('joint', 3, .4, .4),))
 ABLATIONS = {
     'ablation-max-pooling': SMALL._replace(pooling='max'),
     'ablation-grid-2': SMALL._replace(pooled_size=2),

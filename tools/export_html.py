@@ -3,11 +3,14 @@
     python tools/export_html.py build/faster-rcnn.ipynb build/out.html
 """
 import argparse
+import re
 from pathlib import Path
 
+import nbformat
 from jinja2 import DictLoader
 from nbconvert import HTMLExporter
 
+ROOT = Path(__file__).parent.parent
 # Cells with the tag "solution" are folded until a reader wants to see them.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
@@ -44,9 +47,13 @@ def main():
         extra_loaders=[DictLoader({'chapter.html.j2': TEMPLATE})],
         template_file='chapter.html.j2')
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
-    page, _ = exporter.from_filename(
-        str(args.notebook), resources={
-            'metadata': {'path': str(args.notebook.parent)}})
+    notebook = nbformat.read(args.notebook, as_version=4)
+    # nbconvert holds no picture from outside of the folder that it is told.
+    for cell in notebook.cells:
+        if cell.cell_type == 'markdown':
+            cell.source = re.sub(r'(!\[[^\]]*\]\()\.\./', r'\1', cell.source)
+    page, _ = exporter.from_notebook_node(notebook, resources={
+        'metadata': {'name': args.notebook.stem, 'path': str(ROOT)}})
     args.output.write_text(page, encoding='utf-8')
 
 
