@@ -62,7 +62,8 @@ def picture_grid(count, columns, width, height):
         figsize=(width * columns, height * rows))
     for ax in axes.flat:
         ax.axis('off')
-    return axes.flat
+    # A list: `flat` itself can be gone through only once.
+    return list(axes.flat)
 
 
 def _image_grid(X, num_images):
