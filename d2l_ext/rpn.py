@@ -76,13 +76,18 @@ def detection_backbone(num_stages: int = 4,
                              [64, 64, 128, 256, 512])
     if pretrained:
         load_imagenet_parameters(resnet, pretrained)
-    stem_and_stages = resnet.features[:5 + num_stages]
+    # MXNet moves the means of a batch normalisation in the backward pass,
+    # which never gets to the first layer. So that layer keeps to the means
+    # that it has (images come normalised), in training as in inference.
+    first = nn.BatchNorm(scale=False, center=False, use_global_stats=True,
+                         params=resnet.features[0].params)
     # A block begins with its normalisation: after fewer than four stages,
     # that of the next stage takes the last one's place.
     norm = (resnet.features[9] if num_stages == 4 else
             resnet.features[5 + num_stages][0].bn1)
     backbone = nn.HybridSequential()
-    backbone.add(*stem_and_stages, norm, nn.Activation('relu'))
+    backbone.add(first, *resnet.features[1:5 + num_stages], norm,
+                 nn.Activation('relu'))
     backbone.hybridize(static_alloc=True, static_shape=True)
     return backbone
 

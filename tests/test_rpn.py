@@ -2,7 +2,7 @@
 import numpy
 import pytest
 from helpers import random_truth
-from mxnet import np
+from mxnet import autograd, gluon, init, np
 from mxnet.gluon import nn
 from mxnet.gluon.model_zoo import vision
 from numpy.testing import assert_allclose, assert_array_equal
@@ -24,6 +24,26 @@ def test_backbone_is_the_model_zoos(tmp_path):
     zoo.load_parameters(str(tmp_path / 'parameters'))
     assert_allclose(zoo(X).asnumpy(), features.asnumpy(), rtol=1e-4,
                     atol=1e-5)
+
+
+@pytest.mark.parametrize('num_stages', [3, 4])
+def test_inference_is_what_was_trained(num_stages, rng):
+    """Means of batch normalisation that do not move would be a mismatch.
+
+    The pictures are all but normalised. After some steps on one batch, the
+    network in inference gives what it gave in training.
+    """
+    backbone = rpn.detection_backbone(num_stages)
+    backbone.initialize(init.Xavier())
+    X = np.array(rng.normal(2, 3, (4, 3, 64, 96)), dtype='float32')
+    trainer = gluon.Trainer(backbone.collect_params(), 'sgd',
+                            {'learning_rate': 0})
+    for _ in range(100):
+        with autograd.record():
+            trained = backbone(X)
+        trained.backward()
+        trainer.step(1)
+    assert_allclose(backbone(X).asnumpy(), trained.asnumpy(), atol=.05)
 
 
 def test_output_keeps_the_order_of_anchors():
