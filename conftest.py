@@ -12,6 +12,7 @@ os.environ.setdefault('D2L_DATA_DIR', str(Path(__file__).parent / 'data'))
 import d2l_ext  # noqa: F401  # isort: skip
 import numpy
 import pytest
+from matplotlib import pyplot as plt
 from mxnet import npx
 from nbval.plugin import IPyNbCell
 
@@ -23,6 +24,12 @@ IPyNbCell.output_timeout = 120
 def _numpy_semantics_and_seed():
     npx.set_np()
     npx.random.seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close('all')
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from typing import List
 
+import numpy
 from mxnet import nd, np
 
 __all__ = [
@@ -237,3 +238,9 @@ def batch_nms(rows: np.ndarray, iou_threshold: float,
     # The operator moves what it keeps to the front and fills up with -1.
     counts = (kept[:, :, 0] >= 0).sum(axis=1).asnumpy()
     return [image[:int(k)] for image, k in zip(kept, counts)]
+
+
+def to_pixels(boxes, size):
+    """Boxes (4, n) in units of the image's sides to (n, 4) in pixels."""
+    height, width = size
+    return numpy.asarray(boxes).T * [width, height, width, height]

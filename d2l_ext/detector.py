@@ -13,10 +13,17 @@ from mxnet import np
 from mxnet.gluon import nn
 from PIL import Image, ImageOps
 
+from .boxes import to_pixels
 from .errors import DatasetError
 from .rcnn import predict_rcnn
 from .rpn import predict_rpn, rpn_anchors
-from .voc import VOCDetection, load_batches, normalize, open_picture
+from .voc import (
+    VOCDetection,
+    load_batches,
+    normalize,
+    open_picture,
+    resized,
+)
 
 __all__ = ['Detection', 'Detector', 'detect_batches', 'list_pictures',
            'predict_faster_rcnn', 'read_picture']
@@ -203,15 +210,12 @@ def _both_stages(detector, X, score_threshold=.01, nms_threshold=.3,
 
 
 def _batch(pictures, size):
-    height, width = size
     return np.array(normalize(numpy.stack([
-        numpy.asarray(picture.resize((width, height),
-                                     Image.Resampling.BILINEAR))
-        for picture in pictures])))
+        resized(picture, size) for picture in pictures])))
 
 
 def _in_pixels(result, size, classes):
     ids, scores, boxes = (a.asnumpy() for a in result)
-    boxes = boxes.T * [*size, *size]
+    boxes = to_pixels(boxes, size[::-1]).tolist()
     return [Detection(classes[int(i)], score, tuple(box)) for i, score, box
-            in zip(ids, scores.tolist(), boxes.tolist())]
+            in zip(ids, scores.tolist(), boxes)]

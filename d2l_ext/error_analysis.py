@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 import numpy
 from mxnet import np
 
-from .boxes import iou
+from .boxes import iou, to_pixels
 from .voc import VOCDetection
 
 __all__ = ['ERROR_KINDS', 'Finding', 'analyse_errors']
@@ -76,7 +76,7 @@ def analyse_errors(detections: Sequence, dataset: VOCDetection,
         order = numpy.argsort(-scores, kind='stable')
         order = order[scores[order] >= score_threshold]
         width, height = dataset.image_size(image)
-        boxes = boxes.T[order] * numpy.array([width, height] * 2, 'float32')
+        boxes = to_pixels(boxes[:, order], (height, width)).astype('float32')
         names = [dataset.classes[int(i)] for i in ids[order]]
         objects, found = dataset.objects[image], set()
         overlaps = _overlaps(boxes, objects)

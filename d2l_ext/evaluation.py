@@ -9,7 +9,7 @@ import numpy
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from .boxes import iou
+from .boxes import iou, to_pixels
 from .voc import VOCDetection
 
 __all__ = ['COCO_THRESHOLDS', 'evaluate_detection', 'precision_recall',
@@ -156,8 +156,8 @@ def _results(detections, dataset):
     for image, detection in enumerate(detections):
         ids, scores, boxes = (a.asnumpy() for a in detection)
         width, height = dataset.image_size(image)
-        boxes = boxes.T * [width, height, width, height]
-        rows += zip([image] * len(ids), ids.tolist(), boxes.tolist(),
+        boxes = to_pixels(boxes, (height, width)).tolist()
+        rows += zip([image] * len(ids), ids.tolist(), boxes,
                     scores.tolist())
     return [_annotation(number, image, int(class_id), box, iscrowd=0,
                         score=score)

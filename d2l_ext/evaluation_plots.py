@@ -7,7 +7,7 @@ import numpy
 from matplotlib import pyplot as plt
 
 from .error_analysis import Finding
-from .plotting import COLORS, TRUTH, picture_grid, show_boxes
+from .plotting import COLORS, picture_grid, show_boxes, show_truth
 from .voc import VOCDetection
 
 __all__ = ['plot_precision_recall', 'show_findings']
@@ -53,8 +53,7 @@ def show_findings(findings: Sequence[Finding], dataset: VOCDetection,
     for ax, item in zip(axes, findings):
         ax.imshow(dataset.read_image(item.image))
         objects = dataset.objects[item.image]
-        show_boxes(ax, [o.box for o in objects], colors=[TRUTH],
-                   linewidth=3.5, alpha=.9)
+        show_truth(ax, [o.box for o in objects])
         missed = item.kind == 'missed'
         show_boxes(ax, [item.box],
                    [item.name if missed else f'{item.name} {item.score:.2f}'],

@@ -13,8 +13,8 @@ from matplotlib import pyplot as plt
 from mxnet import np, npx
 
 from .anchors import generate_anchors, label_anchors
-from .boxes import iou, nms
-from .plotting import COLORS, colors_of, show_boxes, to_pixels
+from .boxes import iou, nms, to_pixels
+from .plotting import COLORS, colors_of, show_boxes
 
 __all__ = ['plot_anchors', 'plot_iou', 'plot_labels', 'plot_nms',
            'plot_roi_pooling']

@@ -9,6 +9,7 @@ from matplotlib import pyplot as plt
 from mxnet import np
 from PIL import Image
 
+from .boxes import to_pixels
 from .voc import RGB_MEAN, RGB_STD
 
 __all__ = ['LivePlot', 'annotate_detections', 'show_boxes',
@@ -83,17 +84,14 @@ def colors_of(ids):
     return [COLORS[i % len(COLORS)] for i in ids]
 
 
-def to_pixels(boxes, size):
-    """Boxes (4, n) in units of the image's sides to (n, 4) in pixels."""
-    height, width = size
-    return numpy.asarray(boxes).T * [width, height, width, height]
+def show_truth(axes, boxes):
+    """Draw ground truth, boxes (n, 4) in pixels, to be drawn over."""
+    show_boxes(axes, boxes, colors=[TRUTH], linewidth=3.5, alpha=.9)
 
 
-def _show_truth(ax, Y, size):
+def _show_truth_rows(ax, Y, size):
     rows = Y.asnumpy()
-    boxes = rows[rows[:, 0] >= 0, 1:].T
-    show_boxes(ax, to_pixels(boxes, size), colors=[TRUTH], linewidth=3.5,
-               alpha=.9)
+    show_truth(ax, to_pixels(rows[rows[:, 0] >= 0, 1:].T, size))
 
 
 def show_ground_truth(X: np.ndarray, Y: np.ndarray, classes: Sequence[str],
@@ -137,7 +135,7 @@ def visualize_rpn_preds(X: np.ndarray, Y: np.ndarray, rpn_preds: List,
     """
     axes, size = _image_grid(X, num_images)
     for ax, truth, (scores, boxes) in zip(axes, Y, rpn_preds):
-        _show_truth(ax, truth, size)
+        _show_truth_rows(ax, truth, size)
         boxes = boxes[:, :num_proposals].asnumpy()
         show_boxes(ax, to_pixels(boxes, size), [
             f'{s:.2f}' for s in scores[:num_proposals].asnumpy()])
@@ -166,7 +164,7 @@ def visualize_rcnn_preds(X: np.ndarray, Y: np.ndarray, detections: List,
     """
     axes, size = _image_grid(X, num_images)
     for ax, truth, detection in zip(axes, Y, detections):
-        _show_truth(ax, truth, size)
+        _show_truth_rows(ax, truth, size)
         ids, scores, boxes = (a.asnumpy() for a in detection)
         sure = scores >= min_score
         ids = ids[sure].astype(int)

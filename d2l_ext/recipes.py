@@ -14,13 +14,19 @@ from mxnet import gluon, init, np
 from mxnet.base import MXNetError
 from mxnet.context import Context, cpu
 
-from .anchors import generate_anchors
 from .detector import Detector
 from .errors import DetectorError
 from .losses import DetectionLoss
 from .rcnn import faster_rcnn_targets
 from .roi_head import RoIHead, own_class_boxes
-from .rpn import RATIOS, SIZES, RPNOutput, detection_backbone, rpn_batch
+from .rpn import (
+    RATIOS,
+    SIZES,
+    RPNOutput,
+    detection_backbone,
+    rpn_anchors,
+    rpn_batch,
+)
 from .steps import (
     JointLoss,
     JointOutput,
@@ -111,12 +117,8 @@ def make_detector(recipe: Recipe, classes: Sequence[str],
     rpn_output(features)
     head(features, np.array([[0, 0, 0, 1, 1]], ctx=ctx))
     return Detector(*models, list(classes), (recipe.side, recipe.side),
-                    functools.partial(_anchors, recipe.sizes, recipe.ratios))
-
-
-def _anchors(sizes, ratios, X):
-    _, _, height, width = X.shape
-    return generate_anchors(height, width, sizes, ratios, ctx=X.ctx)
+                    functools.partial(rpn_anchors, sizes=recipe.sizes,
+                                      ratios=recipe.ratios))
 
 
 def train_recipe(recipe: Recipe, detector: Detector,
@@ -154,7 +156,7 @@ def train_recipe(recipe: Recipe, detector: Detector,
     outputs = {'rpn': rpn_output, 'rcnn': rcnn_output,
                'joint': JointOutput(rpn_output, rcnn_output)}
     batch_fns = {
-        'rpn': functools.partial(_rpn_batch, anchor_fn),
+        'rpn': functools.partial(rpn_batch, anchor_fn=anchor_fn),
         'rcnn': faster_rcnn_batch_fn(rpn_output, anchor_fn, targets_fn),
         'joint': joint_batch_fn(anchor_fn, targets_fn)}
     if recipe.class_specific:
@@ -168,11 +170,6 @@ def train_recipe(recipe: Recipe, detector: Detector,
             test_iter, loss(recipe.lambd), num_epochs, backbone_lr,
             output_lr, ctx or cpu()))
     return histories
-
-
-def _rpn_batch(anchor_fn, Y, features, output_model, anchors):
-    return rpn_batch(Y, features, output_model,
-                     anchor_fn(features) if anchors is None else anchors)
 
 
 def save_detector(detector: Detector, recipe: Recipe,

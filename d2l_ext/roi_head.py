@@ -93,22 +93,10 @@ class RoIHead(nn.Block):
 
     def forward(self, X: np.ndarray, rois: np.ndarray
                 ) -> Tuple[np.ndarray, np.ndarray]:
-        """Predict.
+        """Predict, as `FasterRCNNOutput.forward` does.
 
-        Parameters
-        ----------
-        X : ndarray, shape (B, channels, h, w)
-            Features.
-        rois : ndarray, shape (R, 5)
-            Rows (image, x1, y1, x2, y2): the image's index in the batch,
-            and a corner box in units of its sides.
-
-        Returns
-        -------
-        cls_preds : ndarray, shape (R, C + 1)
-            Scores before the softmax, the background first.
-        box_preds : ndarray, shape (R, 4) or (R, 4 C)
-            Offsets, one set for all classes, or one for each in turn.
+        Where each class has offsets of its own, `box_preds` has the shape
+        (R, 4 C), those of the first class first.
         """
         _, _, h, w = X.shape
         rois = rois * np.array([[1, w, h, w, h]], ctx=rois.ctx)

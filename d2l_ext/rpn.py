@@ -6,7 +6,7 @@ cell, n = h w k anchors an image, m ground truth rows an image.
 from __future__ import annotations
 
 import os
-from typing import Callable, List, Optional, Tuple, Union
+from typing import Callable, List, Optional, Sequence, Tuple, Union
 
 from mxnet import np, npx
 from mxnet.gluon import nn
@@ -134,21 +134,24 @@ class RPNOutput(nn.Block):
         return cls_preds.reshape(-1, 2), box_preds.reshape(-1, 4)
 
 
-def rpn_anchors(X: np.ndarray) -> np.ndarray:
+def rpn_anchors(X: np.ndarray, sizes: Sequence[float] = SIZES,
+                ratios: Sequence[float] = RATIOS) -> np.ndarray:
     """Anchors of a feature map.
 
     Parameters
     ----------
     X : ndarray, shape (B, C, h, w)
         Features; only shape and device count.
+    sizes, ratios : sequence of float
+        As for `generate_anchors`.
 
     Returns
     -------
-    ndarray, shape (4, 5 h w)
-        Corner boxes of sizes 0.85, 0.43 and 0.21 and ratios 1, 2 and 0.5.
+    ndarray, shape (4, k h w)
+        Corner boxes, k = len(sizes) + len(ratios) - 1 for each cell.
     """
     _, _, height, width = X.shape
-    return generate_anchors(height, width, SIZES, RATIOS, ctx=X.ctx)
+    return generate_anchors(height, width, sizes, ratios, ctx=X.ctx)
 
 
 def rpn_targets(ground_truth: np.ndarray, anchors: np.ndarray
@@ -176,7 +179,8 @@ def rpn_targets(ground_truth: np.ndarray, anchors: np.ndarray
 
 
 def rpn_batch(Y: np.ndarray, backbone_features: np.ndarray,
-              output_model: nn.Block, anchors: Optional[np.ndarray]
+              output_model: nn.Block, anchors: Optional[np.ndarray],
+              anchor_fn: Callable = rpn_anchors
               ) -> Tuple[Tuple, Tuple, np.ndarray]:
     """Predictions and labels of a batch, for `train_detection`.
 
@@ -190,6 +194,8 @@ def rpn_batch(Y: np.ndarray, backbone_features: np.ndarray,
         An `RPNOutput`.
     anchors : ndarray, shape (4, n), or None
         Of an earlier batch of the same size; None to make them.
+    anchor_fn : callable
+        Makes anchors from features.
 
     Returns
     -------
@@ -199,7 +205,7 @@ def rpn_batch(Y: np.ndarray, backbone_features: np.ndarray,
         To be handed back with the next batch.
     """
     if anchors is None:
-        anchors = rpn_anchors(backbone_features)
+        anchors = anchor_fn(backbone_features)
     return output_model(backbone_features), rpn_targets(Y, anchors), anchors
 
 

@@ -153,10 +153,8 @@ def joint_batch_fn(anchor_fn: Callable = rpn_anchors,
     count as given; the loss has no gradient with respect to their corners.
     """
     def joint_batch(Y, features, output_model, anchors):
-        if anchors is None:
-            anchors = anchor_fn(features)
         rpn_preds, rpn_labels, anchors = rpn_batch(
-            Y, features, output_model.rpn_output, anchors)
+            Y, features, output_model.rpn_output, anchors, anchor_fn)
         rcnn_batch = faster_rcnn_batch_fn(
             output_model.rpn_output, anchor_fn, targets_fn)
         rcnn_preds, rcnn_labels, _ = rcnn_batch(

@@ -210,6 +210,13 @@ def open_picture(path, read):
                            f'({error}).') from error
 
 
+def resized(image, size):
+    """Pixels, uint8 (height, width, 3), of a picture of any other size."""
+    height, width = size
+    return numpy.asarray(image.resize((width, height),
+                                      Image.Resampling.BILINEAR))
+
+
 class VOCDetection(gluon.data.Dataset):
     """Images with objects of the given classes, decoded when asked for.
 
@@ -286,9 +293,7 @@ class VOCDetection(gluon.data.Dataset):
         # Of the picture itself: annotations are at times wrong about it.
         label = label_rows(self.objects[index], self.classes, image.size,
                            self.max_objects)
-        height, width = self.size
-        image = numpy.asarray(image.resize((width, height),
-                                           Image.Resampling.BILINEAR))
+        image = resized(image, self.size)
         return flip_left_right(image, label) if flip else (image, label)
 
 

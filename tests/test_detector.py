@@ -260,4 +260,3 @@ def test_detections_are_drawn(rng):
                     ['cat', 'dog'])
     shown = plt.gcf().axes
     assert [len(ax.patches) for ax in shown] == [1, 0]
-    plt.close('all')

@@ -119,20 +119,21 @@ def plain_average_precision(results, dataset, class_index):
         for recall in numpy.linspace(0, 1, 101)])
 
 
-def test_agrees_with_the_plain_version(rng):
-    def box():
-        x, y = rng.uniform(0, 60), rng.uniform(0, 25)
-        return (x, y, x + rng.uniform(10, 40), y + rng.uniform(8, 25))
+def random_box(rng):
+    x, y = rng.uniform(0, 60), rng.uniform(0, 25)
+    return (x, y, x + rng.uniform(10, 40), y + rng.uniform(8, 25))
 
+
+def test_agrees_with_the_plain_version(rng):
     for _ in range(30):
         images, results = [], []
         for _ in range(4):
-            boxes = [box() for _ in range(rng.integers(1, 4))]
+            boxes = [random_box(rng) for _ in range(rng.integers(1, 4))]
             images.append([(('cat', 'dog')[rng.integers(2)], b, False)
                            for b in boxes])
             rows = [(rng.integers(2), rng.random(),
                      *(numpy.array(b) + rng.normal(0, 2, 4)))
-                    for b in [*boxes, box()]]
+                    for b in [*boxes, random_box(rng)]]
             results.append(detections(*rows))
         dataset = data(*images)
         scores = evaluate_detection(results, dataset)
@@ -208,19 +209,16 @@ def plain_iou(a, b):
     ((.5,), 101), (COCO_THRESHOLDS, 101), ((.5,), 11), ((.75,), 101)])
 def test_agrees_with_an_independent_version(rng, thresholds, num_recalls):
     """Ties, difficult objects, empty images, a class without objects."""
-    def box():
-        x, y = rng.uniform(0, 60), rng.uniform(0, 25)
-        return (x, y, x + rng.uniform(10, 40), y + rng.uniform(8, 25))
-
     for _ in range(12):
         images, results = [], []
         for _ in range(5):
-            boxes = [box() for _ in range(rng.integers(0, 4))]
+            boxes = [random_box(rng) for _ in range(rng.integers(0, 4))]
             images.append([(('cat', 'dog')[rng.integers(2)], b,
                             rng.random() < .3) for b in boxes])
             rows = [(rng.integers(3), rng.integers(1, 5) / 4,
                      *(numpy.array(b) + rng.normal(0, 3, 4)))
-                    for b in [*boxes, *boxes, box()] if rng.random() < .8]
+                    for b in [*boxes, *boxes, random_box(rng)]
+                    if rng.random() < .8]
             results.append(detections(*rows))
         dataset = data(*images, classes=('cat', 'dog', 'cow'))
         scores = evaluate_detection(results, dataset, thresholds,

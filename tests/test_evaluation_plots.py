@@ -1,18 +1,11 @@
 """Pictures of an evaluation show what they are given."""
 import numpy
-import pytest
 from helpers import small_set
 from matplotlib import pyplot as plt
 
 from d2l_ext.error_analysis import Finding
 from d2l_ext.evaluation_plots import plot_precision_recall, show_findings
 from d2l_ext.voc import VOCDetection
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close('all')
 
 
 def test_a_curve_for_each_class():

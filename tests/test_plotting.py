@@ -1,5 +1,4 @@
 """What is to be seen on a picture is drawn on it."""
-import pytest
 from matplotlib import pyplot as plt
 from mxnet import np
 
@@ -9,12 +8,6 @@ X = np.zeros((2, 3, 32, 48))
 TRUTH = np.array([[[0, .1, .1, .5, .5], [1, .5, .5, 1, 1]],
                   [[1, 0, 0, .5, 1], [-1, -1, -1, -1, -1]]])
 BOXES = np.array([[.25, .25, .75, .75], [0, 0, .5, .5], [.5, 0, 1, 1]]).T
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close('all')
 
 
 def drawn():

@@ -88,6 +88,7 @@ def run(name, seed):
     dataset = test_iter.dataset
     npx.random.seed(seed)
     detector = d2l.make_detector(recipe, dataset.classes)
+    truths = [y for _, Y in d2l.load_batches(dataset, 32) for y in Y]
     steps = []
     for number in range(1, len(recipe.steps) + 1):
         # Seeded anew, a step does not depend on how the one before came
@@ -97,7 +98,8 @@ def run(name, seed):
             recipe._replace(steps=recipe.steps[:number]), seed, detector,
             train_iter, test_iter)
         detections, proposals = d2l.detect_batches(detector, dataset)
-        steps.append({**about, 'recall': recall(proposals, test_iter)})
+        recall = d2l.proposal_recall(proposals, truths, num_proposals=100)
+        steps.append({**about, 'recall': recall})
     findings = d2l.analyse_errors(detections, dataset)
     return {
         'experiment': name, 'seed': seed, 'recipe': recipe._asdict(),
@@ -138,12 +140,6 @@ def train_step(recipe, seed, detector, train_iter, test_iter):
     return content
 
 
-def recall(proposals, test_iter):
-    truths = [y for _, Y in d2l.load_batches(test_iter.dataset, 32)
-              for y in Y]
-    return d2l.proposal_recall(proposals, truths, num_proposals=100)
-
-
 def choose_data(data):
     """Point the loader to the photographs, or to the embedded set."""
     if data == 'photographs' and not PHOTOGRAPHS:
@@ -154,9 +150,7 @@ def choose_data(data):
 
 def transfer(detector):
     """mAP on photographs of what was trained on drawings."""
-    choose_data('photographs')
-    root, _ = d2l.voc_dir()
-    dataset = d2l.VOCDetection(root, 'val', *detector.size,
+    dataset = d2l.VOCDetection(PHOTOGRAPHS, 'val', *detector.size,
                                detector.classes)
     detections, _ = d2l.detect_batches(detector, dataset)
     return d2l.evaluate_detection(detections, dataset)['mAP']
