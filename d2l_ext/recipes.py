@@ -82,7 +82,7 @@ class Recipe(NamedTuple):
 
 CHAPTER = Recipe()
 TUNED = Recipe(steps=(Step('rpn', 3, .5, .5), Step('rcnn', 3, .1, .1)))
-BEST = Recipe(steps=(Step('joint', 7, .4, .4),), batch_size=8, num_stages=3,
+BEST = Recipe(steps=(Step('joint', 6, .4, .4),), batch_size=8, num_stages=3,
               pooling='align', pooled_size=4, num_hidden=256, num_rois=32)
 
 
