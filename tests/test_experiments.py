@@ -15,6 +15,49 @@ TINY = Recipe(side=64, batch_size=8, steps=(Step('rpn', 1, .1, .1),
                                             Step('rcnn', 1, .1, .1)))
 
 
+def on_disk(name, seed):
+    return json.loads(experiments.path_of(name, seed).read_text('utf-8'))
+
+
+@pytest.mark.parametrize('name', experiments.EXPERIMENTS)
+def test_results_are_of_the_recipes_as_they_are(name):
+    """Who changes a recipe has to measure it again."""
+    experiment = experiments.EXPERIMENTS[name]
+    for seed in experiment.seeds:
+        result = on_disk(name, seed)
+        recipe = json.loads(json.dumps(experiment.recipe._asdict()))
+        assert result['recipe'] == recipe
+        assert (result['experiment'], result['seed']) == (name, seed)
+        assert len(result['steps']) == len(experiment.recipe.steps)
+        assert (result['thresholds'] is not None) == (
+            experiment.more == 'thresholds')
+
+
+def test_the_page_is_that_of_the_results(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, 'FIGURE', tmp_path / 'ablations.png')
+    assert results.page() == results.PAGE.read_text('utf-8')
+    assert (tmp_path / 'ablations.png').stat().st_size > 5000
+    targets = re.findall(r'\]\(\\?\s*([^)]+)\)', results.page())
+    assert targets
+    for target in targets:
+        assert (results.PAGE.parent / target).is_file()
+
+
+def test_targets_are_met():
+    """The means over three seeds that the solutions promise."""
+    for name, least in (('tuned', .45), ('best', .9), ('photographs', .27)):
+        runs = results.results_of(name)
+        assert len(runs) == 3
+        assert sum(run['classes']['mAP'] for run in runs) / 3 >= least
+
+
+def test_the_readme_states_the_means():
+    readme = (ROOT / 'README.md').read_text('utf-8')
+    for name in ('tuned', 'best', 'photographs'):
+        runs = results.results_of(name)
+        assert results.summary(runs, results.mean_ap) in readme
+
+
 def test_only_step_2_differs_in_the_tuning():
     for experiment in experiments.TUNING.values():
         first, second = experiment.steps
@@ -64,8 +107,7 @@ def test_an_experiment_is_run_once_and_can_be_repeated(
     other = experiments.run('first', 2)
     assert other['steps'][0]['losses'] != alone['steps'][0]['losses']
     experiments.save(alone)
-    kept = json.loads(experiments.path_of('both', 1).read_text('utf-8'))
-    assert kept['classes'].keys() == {'cat', 'dog', 'mAP'}
+    assert on_disk('both', 1)['classes'].keys() == {'cat', 'dog', 'mAP'}
 
 
 def test_photographs_have_to_be_named(monkeypatch):
