@@ -7,9 +7,9 @@ import sys
 import experiments
 import pytest
 import results
-from helpers import ROOT
+from helpers import ROOT, small_set
 
-from d2l_ext import CHAPTER, Recipe, Step
+from d2l_ext import CHAPTER, Recipe, Step, make_detector
 
 TINY = Recipe(side=64, batch_size=8, steps=(Step('rpn', 1, .1, .1),
                                             Step('rcnn', 1, .1, .1)))
@@ -114,6 +114,15 @@ def test_photographs_have_to_be_named(monkeypatch):
     monkeypatch.setattr(experiments, 'PHOTOGRAPHS', '')
     with pytest.raises(SystemExit, match='Set D2L_VOC_DIR'):
         experiments.choose_data('photographs')
+
+
+def test_photographs_may_be_named_by_the_folder_above(tmp_path, monkeypatch):
+    """As for the notebooks: a training must not end with a wrong folder."""
+    small_set(tmp_path / 'set').rename(tmp_path / 'VOC2012')
+    monkeypatch.setenv('D2L_VOC_DIR', '')
+    monkeypatch.setattr(experiments, 'PHOTOGRAPHS', str(tmp_path))
+    detector = make_detector(TINY, ['cat', 'dog'])
+    assert 0 <= experiments.transfer(detector) <= 1
 
 
 def test_experiments_are_listed():

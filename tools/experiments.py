@@ -150,7 +150,9 @@ def choose_data(data):
 
 def transfer(detector):
     """mAP on photographs of what was trained on drawings."""
-    dataset = d2l.VOCDetection(PHOTOGRAPHS, 'val', *detector.size,
+    choose_data('photographs')
+    root, _ = d2l.voc_dir()
+    dataset = d2l.VOCDetection(root, 'val', *detector.size,
                                detector.classes)
     detections, _ = d2l.detect_batches(detector, dataset)
     return d2l.evaluate_detection(detections, dataset)['mAP']
