@@ -1,0 +1,26 @@
+"""A Sphinx extension: solutions are folded, by the browser's own means."""
+from docutils import nodes
+from sphinx_exercise.nodes import solution_node
+
+
+def visit(self, node):
+    # sphinx-exercise gives all contents of a page the same id.
+    for content in node.findall(nodes.section):
+        content['ids'] = []
+    title = node.pop(0)
+    # On paper nothing can be unfolded.
+    opened = {'open': 'open'} if self.builder.name == 'singlehtml' else {}
+    self.body.append(self.starttag(node, 'details', **opened))
+    self.body.append(
+        f'<summary>{self.encode(title.astext())}</summary>\n')
+
+
+def depart(self, node):
+    self.body.append('</details>\n')
+
+
+def setup(app):
+    app.setup_extension('sphinx_exercise')
+    app.add_node(solution_node, override=True, html=(visit, depart),
+                 singlehtml=(visit, depart))
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}
