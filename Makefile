@@ -21,8 +21,8 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help setup run run-all test detector detect experiment results lab \
-	data outputs lock clean
+.PHONY: help setup run run-all test browser book pdf detector detect \
+	experiment results lab data outputs lock clean
 .PHONY: images-named FORCE
 
 help:  ## list the targets
@@ -78,7 +78,22 @@ run: build/faster-rcnn.html  ## run the chapter (ten minutes, two cores)
 test: $(READY)  ## check the code, the helpers and every notebook cell
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/python -m pytest
+
+browser: $(READY)  ## look at the book and JupyterLab with Chromium
+	@$(BIN)/python tools/browser.py
+	@$(BIN)/python tools/prepare_data.py
+	$(BIN)/python -m pytest tests/test_browser.py
+
+book: $(READY)  ## make a web site of all notebooks in build/book
+	@$(BIN)/python tools/book.py build/book
+
+pdf: $(READY)  ## print the book into build/faster-rcnn.pdf (needs Chromium)
+	@$(BIN)/python tools/browser.py
+	@$(BIN)/python tools/book.py build/print --builder singlehtml
+	@$(BIN)/python tools/print_book.py build/print/index.html \
+	build/faster-rcnn.pdf
 
 # Trained once; `make detector` trains it anew.
 build/detector/detector.json:

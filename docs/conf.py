@@ -79,6 +79,7 @@ html_title = 'Faster R-CNN'
 html_static_path = ['_static', str(MATHJAX)]
 html_css_files = ['book.css']
 html_copy_source = True
+html_domain_indices = False
 # Without a server the excerpts could not be read; titles and headings can.
 html_show_search_summary = False
 html_last_updated_fmt = None

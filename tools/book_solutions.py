@@ -19,7 +19,18 @@ def depart(self, node):
     self.body.append('</details>\n')
 
 
+def complete(app):
+    """Let the single page know what the site knows.
+
+    sphinx-exercise names the builder of the single page, so that Sphinx asks
+    for nothing else there; other extensions name HTML only.
+    """
+    handlers = app.registry.translation_handlers
+    handlers['singlehtml'] = {**handlers['html'], **handlers['singlehtml']}
+
+
 def setup(app):
+    app.connect('builder-inited', complete)
     app.setup_extension('sphinx_exercise')
     app.add_node(solution_node, override=True, html=(visit, depart),
                  singlehtml=(visit, depart))
