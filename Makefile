@@ -120,7 +120,8 @@ outputs: $(READY)  ## run the notebooks and store their outputs in them
 
 lock: $(READY)  ## choose new versions of everything (needs uv)
 	uv pip compile --quiet --universal --python-version 3.9 --upgrade \
-	--extra cpu --extra dev --custom-compile-command 'make lock' \
+	--extra cpu --extra dev --extra book \
+	--custom-compile-command 'make lock' \
 	--output-file requirements.lock pyproject.toml
 
 clean:  ## remove what was built; .venv and data stay
