@@ -131,11 +131,19 @@ def gather_solutions(cells, stem):
     return result
 
 
+def describe(cell):
+    """The description of a picture, which nbconvert knows as `alt`."""
+    if 'alt' in cell['metadata']:
+        cell['metadata']['mystnb'] = {
+            'image': {'alt': cell['metadata']['alt']}}
+
+
 def prepare(notebook, stem):
     """A notebook (dict) as the book shows it."""
     cells, equations = gather_solutions(notebook['cells'], stem), 0
     for cell in cells:
-        if cell['cell_type'] != 'markdown':
+        if cell['cell_type'] == 'code':
+            describe(cell)
             continue
         source = text(cell)
         if source.startswith('## References'):
@@ -164,8 +172,9 @@ def add_lab_button(app, pagename, templatename, context, doctree):
     """
     if pagename.startswith('notebooks/'):
         context['header_buttons'].insert(0, {
-            'type': 'link', 'label': 'lab-button', 'icon': 'fas fa-laptop-code',
-            'url': f'{LAB}/lab/tree/{pagename}.ipynb', 'text': '',
+            'type': 'link', 'label': 'lab-button',
+            'icon': 'fas fa-laptop-code', 'text': '',
+            'url': f'{LAB}/lab/tree/{pagename}.ipynb',
             'tooltip': 'Open in JupyterLab (while "make lab" is running)'})
 
 
