@@ -78,6 +78,7 @@ html_theme = 'sphinx_book_theme'
 html_title = 'Faster R-CNN'
 html_static_path = ['_static', str(MATHJAX)]
 html_css_files = ['book.css']
+html_js_files = ['book.js']
 html_copy_source = True
 html_domain_indices = False
 # Without a server the excerpts could not be read; titles and headings can.

@@ -20,7 +20,9 @@ ROOT = Path(__file__).parent.parent
 def gather(folder):
     """Everything that the book is made of, in `folder`."""
     shutil.rmtree(folder, ignore_errors=True)
-    ignored = shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints')
+    # Slides and assignments are made of other sources, by other tools.
+    ignored = shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints',
+                                     'slides', 'assignments')
     shutil.copytree(ROOT / 'docs', folder, ignore=ignored)
     shutil.copytree(ROOT / 'img', folder / 'img')
     (folder / 'notebooks').mkdir()

@@ -3,10 +3,14 @@ from docutils import nodes
 from sphinx_exercise.nodes import solution_node
 
 
+def drop_ids(app, doctree, docname):
+    """sphinx-exercise gives all contents of a page the same id."""
+    for section in doctree.findall(nodes.section):
+        if section['ids'] in (['exercise-content'], ['solution-content']):
+            section['ids'] = []
+
+
 def visit(self, node):
-    # sphinx-exercise gives all contents of a page the same id.
-    for content in node.findall(nodes.section):
-        content['ids'] = []
     title = node.pop(0)
     # On paper nothing can be unfolded.
     opened = {'open': 'open'} if self.builder.name == 'singlehtml' else {}
@@ -31,6 +35,7 @@ def complete(app):
 
 def setup(app):
     app.connect('builder-inited', complete)
+    app.connect('doctree-resolved', drop_ids)
     app.setup_extension('sphinx_exercise')
     app.add_node(solution_node, override=True, html=(visit, depart),
                  singlehtml=(visit, depart))
