@@ -22,6 +22,7 @@ from .evaluation import *  # noqa: F403
 from .evaluation_plots import *  # noqa: F403
 from .example import *  # noqa: F403
 from .figures import *  # noqa: F403
+from .files import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .machine import *  # noqa: F403
 from .plotting import *  # noqa: F403
