@@ -15,6 +15,7 @@ from d2l.mxnet import *  # noqa: F403
 from .anchors import *  # noqa: F403
 from .annotations import *  # noqa: F403
 from .boxes import *  # noqa: F403
+from .checkpoint import *  # noqa: F403
 from .detector import *  # noqa: F403
 from .drawn_set import *  # noqa: F403
 from .error_analysis import *  # noqa: F403
