@@ -22,7 +22,7 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help setup run run-all test browser book pdf detector detect \
-	experiment results lab data outputs lock clean
+	experiment results check-data lab data outputs lock clean
 .PHONY: images-named FORCE
 
 help:  ## list the targets
@@ -120,6 +120,9 @@ results: $(READY)  ## run experiments without a result, write docs/results.md
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/python tools/experiments.py missing
 	$(BIN)/python tools/results.py
+
+check-data: $(READY)  ## report all that is wrong with the data set VOC=...
+	@$(BIN)/python tools/check_data.py '$(VOC)'
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(BIN)/python tools/prepare_data.py

@@ -14,10 +14,22 @@ import numpy
 import pytest
 from matplotlib import pyplot as plt
 from mxnet import npx
-from nbval.plugin import IPyNbCell
+from nbval import plugin
 
 # A cell that trains may be silent for longer than nbval's five seconds.
-IPyNbCell.output_timeout = 120
+plugin.IPyNbCell.output_timeout = 120
+BUILD = Path(__file__).parent / 'build'
+BUILD.mkdir(exist_ok=True)
+
+
+class KernelInBuild(plugin.RunningKernel):
+    """What a cell writes goes to the folder that `make run` uses, too."""
+
+    def __init__(self, kernel_name, cwd=None, **options):
+        super().__init__(kernel_name, cwd=str(BUILD), **options)
+
+
+plugin.RunningKernel = KernelInBuild
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,9 @@ if hasattr(os, 'sched_getaffinity'):
 from d2l.mxnet import *  # noqa: F403
 
 from .anchors import *  # noqa: F403
+from .annotations import *  # noqa: F403
 from .boxes import *  # noqa: F403
+from .checkpoint import *  # noqa: F403
 from .detector import *  # noqa: F403
 from .drawn_set import *  # noqa: F403
 from .error_analysis import *  # noqa: F403
@@ -22,8 +24,11 @@ from .evaluation import *  # noqa: F403
 from .evaluation_plots import *  # noqa: F403
 from .example import *  # noqa: F403
 from .figures import *  # noqa: F403
+from .files import *  # noqa: F403
+from .inspection import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .machine import *  # noqa: F403
+from .pictures import *  # noqa: F403
 from .plotting import *  # noqa: F403
 from .pretrained import *  # noqa: F403
 from .rcnn import *  # noqa: F403

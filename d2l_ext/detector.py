@@ -5,30 +5,21 @@ Alphabet of shapes: B images, k detections of an image.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Callable, Iterable, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy
 from mxnet import np
 from mxnet.gluon import nn
-from PIL import Image, ImageOps
+from PIL import Image
 
 from .boxes import to_pixels
-from .errors import DatasetError
+from .pictures import list_pictures, read_picture, resized
 from .rcnn import predict_rcnn
 from .rpn import predict_rpn, rpn_anchors
-from .voc import (
-    VOCDetection,
-    load_batches,
-    normalize,
-    open_picture,
-    resized,
-)
+from .voc import VOCDetection, load_batches, normalize
 
-__all__ = ['Detection', 'Detector', 'detect_batches', 'list_pictures',
-           'predict_faster_rcnn', 'read_picture']
+__all__ = ['Detection', 'Detector', 'detect_batches', 'predict_faster_rcnn']
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.gif', '.tif', '.tiff')
 PictureLike = Union[str, os.PathLike, Image.Image]
 
 
@@ -57,60 +48,6 @@ class Detection(NamedTuple):
     name: str
     probability: float
     box: Tuple[float, float, float, float]
-
-
-def list_pictures(path: Union[str, os.PathLike]) -> List[Path]:
-    """The pictures that a path stands for.
-
-    Parameters
-    ----------
-    path
-        A file, or a folder with files.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The file itself, or the folder's pictures in the order of their
-        names, told by their suffix; subfolders are left out.
-
-    Raises
-    ------
-    DatasetError
-        When there is no such file or folder, or no picture in it.
-    """
-    path = Path(path)
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise DatasetError(f'{path}: there is no such picture or folder.')
-    pictures = sorted(file for file in path.iterdir()
-                      if file.suffix.lower() in SUFFIXES)
-    if not pictures:
-        raise DatasetError(f'{path}: there is no picture in this folder '
-                           f'(no {", ".join(SUFFIXES)}).')
-    return pictures
-
-
-def read_picture(path: Union[str, os.PathLike]) -> Image.Image:
-    """Read a picture as a viewer would show it.
-
-    Parameters
-    ----------
-    path
-        Of any format that Pillow reads.
-
-    Returns
-    -------
-    PIL.Image.Image
-        RGB, turned as its EXIF data say.
-
-    Raises
-    ------
-    DatasetError
-        When the file is missing or is no picture.
-    """
-    return open_picture(
-        path, lambda image: ImageOps.exif_transpose(image).convert('RGB'))
 
 
 def predict_faster_rcnn(detector: Detector,

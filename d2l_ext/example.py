@@ -6,9 +6,9 @@ from typing import List, Tuple
 import numpy
 from PIL import Image
 
+from .annotations import VOCObject
 from .drawn_animals import draw_cat, draw_dog
 from .drawn_scenes import draw_scene
-from .voc import VOCObject
 
 __all__ = ['draw_example']
 

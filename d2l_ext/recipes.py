@@ -16,6 +16,7 @@ from mxnet.context import Context, cpu
 
 from .detector import Detector
 from .errors import DetectorError
+from .files import replacing, store_parameters
 from .losses import DetectionLoss
 from .rcnn import faster_rcnn_targets
 from .roi_head import RoIHead, own_class_boxes
@@ -127,7 +128,9 @@ def make_detector(recipe: Recipe, classes: Sequence[str],
 def train_recipe(recipe: Recipe, detector: Detector,
                  train_iter: gluon.data.DataLoader,
                  test_iter: gluon.data.DataLoader,
-                 ctx: Optional[Context] = None) -> List[List[Epoch]]:
+                 ctx: Optional[Context] = None,
+                 checkpoints: Union[str, os.PathLike, None] = None
+                 ) -> List[List[Epoch]]:
     """Train a detector, step by step.
 
     Parameters
@@ -140,6 +143,9 @@ def train_recipe(recipe: Recipe, detector: Detector,
         As `load_data_voc_detection` gives them.
     ctx : Context, optional
         Device of the detector, the CPU if not given.
+    checkpoints : path, optional
+        A folder for one checkpoint a step. Those that are there already
+        are resumed.
 
     Returns
     -------
@@ -148,9 +154,11 @@ def train_recipe(recipe: Recipe, detector: Detector,
 
     Raises
     ------
-    TrainingError
+    TrainingError, CheckpointError
         As `train_detection` does.
     """
+    if checkpoints is not None:
+        Path(checkpoints).mkdir(parents=True, exist_ok=True)
     targets_fn = (targets_with_ground_truth if recipe.add_truth else
                   faster_rcnn_targets)
     if recipe.num_rois:
@@ -166,12 +174,15 @@ def train_recipe(recipe: Recipe, detector: Detector,
         for stage in ('rcnn', 'joint'):
             batch_fns[stage] = own_class_boxes(batch_fns[stage])
     histories = []
-    for stage, num_epochs, backbone_lr, output_lr in recipe.steps:
+    for number, step in enumerate(recipe.steps, 1):
+        stage, num_epochs, backbone_lr, output_lr = step
         loss = JointLoss if stage == 'joint' else DetectionLoss
         histories.append(train_detection(
             backbone, outputs[stage], batch_fns[stage], train_iter,
             test_iter, loss(recipe.lambd), num_epochs, backbone_lr,
-            output_lr, ctx or cpu()))
+            output_lr, ctx or cpu(),
+            checkpoints and Path(checkpoints) / f'step-{number}.npz',
+            resume=True))
     return histories
 
 
@@ -192,11 +203,10 @@ def save_detector(detector: Detector, recipe: Recipe,
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     about = {'classes': detector.classes, 'recipe': recipe._asdict()}
-    partial = folder / 'partial'
-    _models(detector).save_parameters(str(partial))
-    partial.replace(folder / 'detector.params')
-    partial.write_text(json.dumps(about, indent=1), encoding='utf-8')
-    partial.replace(folder / 'detector.json')
+    store_parameters(_models(detector).save_parameters,
+                     folder / 'detector.params')
+    with replacing(folder / 'detector.json') as partial:
+        partial.write_text(json.dumps(about, indent=1), encoding='utf-8')
 
 
 def load_detector(folder: Union[str, os.PathLike],

@@ -14,6 +14,7 @@ from mxnet.gluon.model_zoo import vision
 
 from .anchors import generate_anchors, label_anchors
 from .boxes import anchor_plus_offset, batch_nms, project_box
+from .files import store_parameters
 from .pretrained import load_imagenet_parameters
 
 __all__ = ['RPNOutput', 'detection_backbone', 'predict_rpn', 'rpn_anchors',
@@ -39,6 +40,15 @@ class _ResidualBlock(vision.BasicBlockV2):
         x = self.conv2(x)
         return F.elemwise_add(x.as_nd_ndarray(), shortcut.as_nd_ndarray()
                               ).as_np_ndarray()
+
+
+class _Backbone(nn.HybridSequential):
+    """Layers whose parameters are stored whole, or not at all."""
+
+    def save_parameters(self, filename: str, deduplicate: bool = False
+                        ) -> None:
+        """As every block does; an interrupted call spoils no file."""
+        store_parameters(super().save_parameters, filename, deduplicate)
 
 
 def detection_backbone(num_stages: int = 4,
@@ -85,7 +95,7 @@ def detection_backbone(num_stages: int = 4,
     # that of the next stage takes the last one's place.
     norm = (resnet.features[9] if num_stages == 4 else
             resnet.features[5 + num_stages][0].bn1)
-    backbone = nn.HybridSequential()
+    backbone = _Backbone()
     backbone.add(first, *resnet.features[1:5 + num_stages], norm,
                  nn.Activation('relu'))
     backbone.hybridize(static_alloc=True, static_shape=True)

@@ -2,15 +2,17 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
-from typing import Callable, List, NamedTuple
+from typing import Callable, List, NamedTuple, Union
 
 from mxnet import autograd, gluon, lr_scheduler
 from mxnet.context import Context
 from mxnet.gluon import nn
 from tqdm import tqdm
 
+from .checkpoint import Checkpoint
 from .errors import TrainingError
 from .losses import DetectionEvaluation
 from .plotting import LivePlot
@@ -33,7 +35,8 @@ class Epoch(NamedTuple):
 
     Class errors are shares of the anchors that are not ignored; box errors
     are mean absolute errors of the four offsets of positive anchors, nan
-    where there was none.
+    where there was none. Of an epoch that was stopped and resumed, `seconds`
+    counts from where it was resumed.
     """
     epoch: int
     loss: float
@@ -48,7 +51,9 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
                     batch_fn: Callable, train_iter: gluon.data.DataLoader,
                     test_iter: gluon.data.DataLoader, loss: Callable,
                     num_epochs: int, backbone_lr: float, output_lr: float,
-                    ctx: Context) -> List[Epoch]:
+                    ctx: Context,
+                    checkpoint: Union[str, os.PathLike, None] = None,
+                    resume: bool = False) -> List[Epoch]:
     """Train a backbone together with an output model on top of it.
 
     Parameters
@@ -74,6 +79,13 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
         then spares its backward pass.
     ctx : Context
         Device that both models are on.
+    checkpoint : path, optional
+        A file that takes, after every epoch and when the training is
+        interrupted, all that it needs to go on.
+    resume : bool
+        Whether to go on from that file, if it is there. A run that was
+        stopped and resumed ends as one that was not: bit for bit, on the
+        same machine with the same number of threads.
 
     Returns
     -------
@@ -84,65 +96,85 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
     Raises
     ------
     TrainingError
-        When the loss or its gradient is not finite.
+        When the loss or its gradient is not finite, or there is no batch.
+    CheckpointError
+        When the checkpoint can't be written, is damaged, or is of another
+        training; or when there is one and `resume` is not set.
 
     Notes
     -----
     Stochastic gradient descent with momentum 0.9 and weight decay 1e-4;
     rates are scaled by 0.1 to make up for the momentum.
     """
+    if not len(train_iter):
+        raise TrainingError('There is no batch to train on: are there fewer '
+                            'images than a batch takes?')
     num_steps = num_epochs * len(train_iter)
     moving = [(output_model, output_lr)]
     if backbone_lr:
         moving.insert(0, (backbone, backbone_lr))
     models = [model for model, _ in moving]
     trainers = [_trainer(model, lr, num_steps) for model, lr in moving]
-    history, anchors, plot = [], None, LivePlot(num_epochs)
-    for epoch in range(1, num_epochs + 1):
-        start = time.perf_counter()
-        train, total_loss = _Counts(), 0.
-        bar = tqdm(train_iter, f'epoch {epoch}/{num_epochs}', leave=False,
-                   file=sys.stdout, unit='batch')
-        for number, (X, Y) in enumerate(bar, 1):
-            X, Y = X.as_in_ctx(ctx), Y.as_in_ctx(ctx)
-            with autograd.record():
-                with autograd.record() if backbone_lr else autograd.pause():
-                    features = backbone(X)
+    anchors, plot = None, LivePlot(num_epochs)
+    with Checkpoint(checkpoint, resume, train_iter,
+                    (backbone, output_model), trainers,
+                    num_epochs=num_epochs, backbone_lr=backbone_lr,
+                    output_lr=output_lr) as keeper:
+        history = [Epoch(*row) for row in keeper.history]
+        for epoch in range(len(history) + 1, num_epochs + 1):
+            start = time.perf_counter()
+            train, test = _Counts(), _Counts()
+            bar = tqdm(train_iter, f'epoch {epoch}/{num_epochs}',
+                       leave=False, file=sys.stdout, unit='batch')
+            for number, (X, Y) in keeper.batches(bar, epoch, train.sums):
+                X, Y = X.as_in_ctx(ctx), Y.as_in_ctx(ctx)
+                with autograd.record():
+                    with (autograd.record() if backbone_lr else
+                          autograd.pause()):
+                        features = backbone(X)
+                    preds, labels, anchors = batch_fn(
+                        Y, features, output_model, anchors)
+                    values = loss(*preds, *labels)
+                values.backward()
+                norm = _clip_gradients(models, ctx)
+                batch_loss = float(values.sum())
+                if not math.isfinite(batch_loss + norm):
+                    raise TrainingError(
+                        f'In batch {number} of epoch {epoch}'
+                        f'{_images(train_iter, number)} the loss is '
+                        f'{batch_loss} and its gradient has the norm {norm}. '
+                        'A smaller learning rate often helps (now '
+                        f'backbone_lr={backbone_lr}, output_lr={output_lr});'
+                        ' else look for pixels or boxes of these images '
+                        'that are not finite.')
+                # The loss is a mean already: no division by the batch size.
+                for trainer in trainers:
+                    trainer.step(1)
+                train.add(preds, labels, batch_loss)
+                bar.set_postfix(loss=f'{train.loss:.3f}')
+            for X, Y in test_iter:
                 preds, labels, anchors = batch_fn(
-                    Y, features, output_model, anchors)
-                values = loss(*preds, *labels)
-            values.backward()
-            norm = _clip_gradients(models, ctx)
-            batch_loss = float(values.sum())
-            if not math.isfinite(batch_loss + norm):
-                raise TrainingError(
-                    f'In batch {number} of epoch {epoch} the loss is '
-                    f'{batch_loss} and its gradient has the norm {norm}. A '
-                    'smaller learning rate often helps (now backbone_lr='
-                    f'{backbone_lr}, output_lr={output_lr}); else look for '
-                    'pixels or boxes that are not finite.')
-            # The loss is a mean already: no division by the batch size.
-            for trainer in trainers:
-                trainer.step(1)
-            total_loss += batch_loss
-            train.add(preds, labels)
-            bar.set_postfix(loss=f'{total_loss / number:.3f}')
-        test = _Counts()
-        for X, Y in test_iter:
-            preds, labels, anchors = batch_fn(
-                Y.as_in_ctx(ctx), backbone(X.as_in_ctx(ctx)), output_model,
-                anchors)
-            test.add(preds, labels)
-        history.append(Epoch(
-            epoch, total_loss / number, train.class_error, train.box_mae,
-            test.class_error, test.box_mae, time.perf_counter() - start))
-        plot.show(history)
+                    Y.as_in_ctx(ctx), backbone(X.as_in_ctx(ctx)),
+                    output_model, anchors)
+                test.add(preds, labels)
+            history.append(Epoch(
+                epoch, train.loss, train.class_error, train.box_mae,
+                test.class_error, test.box_mae,
+                time.perf_counter() - start))
+            plot.show(history)
+            keeper.end(history)
     last = history[-1]
     print(f'train class err {last.train_class_error:.2e}, '
           f'box mae {last.train_box_mae:.2e}; '
           f'test class err {last.test_class_error:.2e}, '
           f'box mae {last.test_box_mae:.2e}')
     return history
+
+
+def _images(train_iter, number):
+    """Names of the images of a batch, where there are any."""
+    names_of = getattr(train_iter, 'names_of', None)
+    return f' ({", ".join(names_of(number))})' if names_of else ''
 
 
 def _trainer(model, learning_rate, num_steps):
@@ -163,22 +195,26 @@ def _clip_gradients(models, ctx):
 
 
 class _Counts:
-    """Sums of `DetectionEvaluation` over batches."""
+    """Sums over batches: of the loss and of `DetectionEvaluation`."""
 
     def __init__(self):
         self._evaluate = DetectionEvaluation()
-        self._sums = [0.] * 4
+        self.sums = [0.] * 6
 
-    def add(self, preds, labels):
-        self._sums = [a + b for a, b in zip(
-            self._sums, self._evaluate(*preds[-2:], *labels[-2:]))]
+    def add(self, preds, labels, loss=0.):
+        more = 1, loss, *self._evaluate(*preds[-2:], *labels[-2:])
+        self.sums[:] = [a + b for a, b in zip(self.sums, more)]
+
+    @property
+    def loss(self) -> float:
+        return self.sums[1] / self.sums[0]
 
     @property
     def class_error(self) -> float:
-        right, _, valid, _ = self._sums
+        _, _, right, _, valid, _ = self.sums
         return 1 - right / valid if valid else math.nan
 
     @property
     def box_mae(self) -> float:
-        _, error, _, positive = self._sums
+        *_, error, _, positive = self.sums
         return error / positive if positive else math.nan

@@ -5,39 +5,29 @@ Alphabet of shapes: B images, H x W pixels, m ground truth rows an image.
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Iterator, Sequence, Tuple
 
 import numpy
-from defusedxml import DefusedXmlException, ElementTree
 from mxnet import gluon, np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from .annotations import VOCObject, read_list
 from .drawn_set import make_drawn_set
-from .errors import DatasetError
+from .errors import DatasetError, DatasetWarning
+from .inspection import describe_problems, inspect_picture
+from .pictures import read_picture, resized
 
-__all__ = ['VOCDetection', 'VOCObject', 'data_dir', 'flip_left_right',
-           'label_rows', 'load_batches', 'load_data_voc_detection',
-           'normalize', 'read_annotation', 'test_mode', 'voc_dir']
+__all__ = ['VOCDetection', 'data_dir', 'flip_left_right', 'label_rows',
+           'load_batches', 'load_data_voc_detection', 'normalize',
+           'test_mode', 'voc_dir']
 
 RGB_MEAN = numpy.array([.485, .456, .406], numpy.float32)
 RGB_STD = numpy.array([.229, .224, .225], numpy.float32)
 # Pictures that test mode takes of either list: two batches, and one.
 TEST_MODE_PICTURES = {'train': 64, 'val': 32}
 VOC2012 = Path('VOCdevkit/VOC2012')
-
-
-class VOCObject(NamedTuple):
-    """One object of an annotation.
-
-    `box` is the corner box (x1, y1, x2, y2) in pixels counted from 0, so
-    that the box is (x2 - x1) pixels wide; VOC's xmin = xmax = 1, the first
-    pixel, reads as x1 = 0, x2 = 1. `difficult` objects are not trained on,
-    and an evaluation neither asks for them nor minds them.
-    """
-    name: str
-    box: Tuple[float, float, float, float]
-    difficult: bool
 
 
 def data_dir() -> Path:
@@ -76,75 +66,22 @@ def voc_dir() -> Tuple[Path, str]:
     """
     named = os.environ.get('D2L_VOC_DIR')
     if named:
-        root = Path(named)
-        candidates = [root, root / VOC2012, root / VOC2012.name]
-        for candidate in candidates:
-            if (candidate / 'ImageSets' / 'Main').is_dir():
-                return candidate, 'the data set that D2L_VOC_DIR names'
-        raise DatasetError(
-            f'D2L_VOC_DIR is {named}, but there is no folder '
-            f'{root / "ImageSets" / "Main"}. Name a folder in VOC layout '
-            '(JPEGImages, Annotations, ImageSets/Main), or unset the '
-            'variable to use the embedded set.')
+        return find_root(Path(named)), 'the data set that D2L_VOC_DIR names'
     downloaded = data_dir() / VOC2012
     if (downloaded / 'ImageSets' / 'Main').is_dir():
         return downloaded, 'Pascal VOC2012'
     return make_drawn_set(data_dir()), 'the embedded set of drawn pictures'
 
 
-def read_annotation(path: os.PathLike) -> List[VOCObject]:
-    """Read the objects of one XML file.
-
-    Parameters
-    ----------
-    path
-        A file of the folder `Annotations`.
-
-    Returns
-    -------
-    list of VOCObject
-        In the order of the file; empty when it has no object.
-
-    Raises
-    ------
-    DatasetError
-        When the file is missing, is not XML or lacks part of a box.
-    """
-    try:
-        root = ElementTree.parse(path).getroot()
-        return [_read_object(node) for node in root.iter('object')]
-    except FileNotFoundError:
-        raise DatasetError(f'{path}: there is no such annotation.') from None
-    except (ElementTree.ParseError, DefusedXmlException) as error:
-        raise DatasetError(f'{path}: not an XML annotation ({error}).'
-                           ) from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise DatasetError(
-            f'{path}: an object needs a <name> and a <bndbox> with the '
-            'numbers <xmin>, <ymin>, <xmax> and <ymax>.') from error
-
-
-def _read_object(node):
-    box = node.find('bndbox')
-    xmin, ymin, xmax, ymax = (
-        float(box.find(tag).text) for tag in ('xmin', 'ymin', 'xmax',
-                                              'ymax'))
-    difficult = node.find('difficult')
-    return VOCObject(
-        node.find('name').text.strip(), (xmin - 1, ymin - 1, xmax, ymax),
-        difficult is not None and difficult.text.strip() == '1')
-
-
-def _read_list(path):
-    """Names in a list of VOC: those with flag 1, or all without flags."""
-    try:
-        rows = [line.split() for line in path.read_text().splitlines()]
-    except FileNotFoundError:
-        raise DatasetError(
-            f'{path}: there is no such list. A data set needs one for each '
-            'class and split, with rows "name flag".') from None
-    return [row[0] for row in rows
-            if row and (len(row) == 1 or row[1] == '1')]
+def find_root(folder: Path) -> Path:
+    """The folder itself, or the devkit in it, whichever has the lists."""
+    for candidate in (folder, folder / VOC2012, folder / VOC2012.name):
+        if (candidate / 'ImageSets' / 'Main').is_dir():
+            return candidate
+    raise DatasetError(
+        f'{folder}: there is no folder {folder / "ImageSets" / "Main"}. Name '
+        'a folder in VOC layout (JPEGImages, Annotations, ImageSets/Main); '
+        'without D2L_VOC_DIR the embedded set is used.')
 
 
 def label_rows(objects: Sequence[VOCObject], classes: Sequence[str],
@@ -198,25 +135,6 @@ def flip_left_right(image: numpy.ndarray, label: numpy.ndarray
     return image[:, ::-1], label
 
 
-def open_picture(path, read):
-    """What `read` makes of a picture; a clear error if it is none."""
-    try:
-        with Image.open(path) as image:
-            return read(image)
-    except FileNotFoundError:
-        raise DatasetError(f'{path}: there is no such picture.') from None
-    except (UnidentifiedImageError, OSError) as error:
-        raise DatasetError(f'{path}: not a picture that can be read '
-                           f'({error}).') from error
-
-
-def resized(image, size):
-    """Pixels, uint8 (height, width, 3), of a picture of any other size."""
-    height, width = size
-    return numpy.asarray(image.resize((width, height),
-                                      Image.Resampling.BILINEAR))
-
-
 class VOCDetection(gluon.data.Dataset):
     """Images with objects of the given classes, decoded when asked for.
 
@@ -236,39 +154,69 @@ class VOCDetection(gluon.data.Dataset):
         Pixels to resize images to, whatever their shape was.
     classes : sequence of str
         The objects to find; class 0 is the first.
+    strict : bool
+        Whether to refuse a data set with broken files or boxes. Otherwise
+        these are left out, with one warning that counts and names them.
+
+    Attributes
+    ----------
+    names : list of str
+        Names of the images, as they stand in the lists.
+    objects : list of list of VOCObject
+        Objects of each image, the difficult ones among them.
 
     Raises
     ------
     DatasetError
-        When a list, an annotation or an image is missing or can't be read,
-        or no image has such an object.
+        When a folder or list is missing, or no image has such an object.
     """
 
     def __init__(self, root: os.PathLike, split: str, height: int,
-                 width: int, classes: Sequence[str] = ('cat', 'dog')):
+                 width: int, classes: Sequence[str] = ('cat', 'dog'),
+                 strict: bool = False):
         self.root, self.split = Path(root), split
         self.classes, self.size = list(classes), (height, width)
+        check_folders(self.root)
         lists = self.root / 'ImageSets' / 'Main'
-        names = {name for c in classes
-                 for name in _read_list(lists / f'{c}_{split}.txt')}
-        self.names = sorted(names)
+        names = sorted({name for c in classes
+                        for name in read_list(lists / f'{c}_{split}.txt')})
         if test_mode():
-            self.names = self.names[:TEST_MODE_PICTURES[split]]
-        if not self.names:
+            names = names[:TEST_MODE_PICTURES[split]]
+        if not names:
             raise DatasetError(f'{lists}: no picture of {split} shows '
                                f'{" or ".join(classes)}.')
-        self.objects = [
-            [item for item in read_annotation(
-                self.root / 'Annotations' / f'{name}.xml')
-             if item.name in self.classes] for name in self.names]
-        self.max_objects = max(map(len, self.objects))
+        inspected = [inspect_picture(self.root, name) for name in names]
+        self._pictures = [picture for picture, _ in inspected if picture]
+        problems = [p for _, found in inspected for p in found]
+        if problems and (strict or not self._pictures):
+            raise DatasetError(f'{root}: {describe_problems(problems)}')
+        if problems:
+            self._warn(describe_problems(problems))
+        self.names = [picture.name for picture in self._pictures]
+        self.objects = [[item for item in picture.objects
+                         if item.name in self.classes]
+                        for picture in self._pictures]
+        self.max_objects = max(1, *map(len, self.objects))
+        seen = {item.name for objects in self.objects for item in objects}
+        for name in self.classes:
+            if name not in seen and not test_mode():
+                self._warn(f'no picture of {split} shows a {name}.')
+
+    def _warn(self, message):
+        # At the line that asked for the data set.
+        warnings.warn(f'{self.root}: {message}', DatasetWarning,
+                      stacklevel=3)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def image_path(self, index: int) -> Path:
         """File of an image."""
-        return self.root / 'JPEGImages' / f'{self.names[index]}.jpg'
+        return self._pictures[index].path
+
+    def image_size(self, index: int) -> Tuple[int, int]:
+        """Width and height of an image in pixels, without decoding it."""
+        return self._pictures[index].size
 
     def read_image(self, index: int) -> Image.Image:
         """Decode an image in its own size, as RGB.
@@ -278,23 +226,25 @@ class VOCDetection(gluon.data.Dataset):
         DatasetError
             When the file is missing or is no picture.
         """
-        return self._open(index, lambda image: image.convert('RGB'))
-
-    def image_size(self, index: int) -> Tuple[int, int]:
-        """Width and height of an image in pixels, without decoding it."""
-        return self._open(index, lambda image: image.size)
-
-    def _open(self, index, read):
-        return open_picture(self.image_path(index), read)
+        return read_picture(self.image_path(index),
+                            self._pictures[index].turn)
 
     def __getitem__(self, item):
         index, flip = item if isinstance(item, tuple) else (item, False)
         image = self.read_image(index)
         # Of the picture itself: annotations are at times wrong about it.
-        label = label_rows(self.objects[index], self.classes, image.size,
-                           self.max_objects)
+        label = label_rows(self.objects[index], self.classes,
+                           image.size, self.max_objects)
         image = resized(image, self.size)
         return flip_left_right(image, label) if flip else (image, label)
+
+
+def check_folders(root):
+    for name in ('JPEGImages', 'Annotations', 'ImageSets/Main'):
+        if not (root / name).is_dir():
+            raise DatasetError(
+                f'{root}: there is no folder {name} in it. A data set in VOC '
+                'layout has JPEGImages, Annotations and ImageSets/Main.')
 
 
 class _ShuffleAndFlip(gluon.data.Sampler):
@@ -305,15 +255,16 @@ class _ShuffleAndFlip(gluon.data.Sampler):
     """
 
     def __init__(self, length: int):
-        self._length = length
+        self._length, self.order = length, []
 
     def __len__(self) -> int:
         return self._length
 
     def __iter__(self) -> Iterator[Tuple[int, bool]]:
         lot = np.random.uniform(size=(2, self._length)).asnumpy()
-        return iter([(int(i), bool(flip)) for i, flip in
-                     zip(lot[0].argsort(kind='stable'), lot[1] < .5)])
+        self.order = [(int(i), bool(flip)) for i, flip in
+                      zip(lot[0].argsort(kind='stable'), lot[1] < .5)]
+        return iter(self.order)
 
 
 def normalize(images: numpy.ndarray) -> numpy.ndarray:
@@ -359,7 +310,9 @@ def load_batches(dataset: VOCDetection, batch_size: int,
     -------
     DataLoader
         Gives pairs of images (B, 3, H, W), normalised with the mean and
-        standard deviation of ImageNet, and ground truth (B, m, 5).
+        standard deviation of ImageNet, and ground truth (B, m, 5). Its
+        `names_of(number)` names the images of a batch, counted from 1, in
+        the present order.
     """
     sampler = (_ShuffleAndFlip(len(dataset)) if train else
                gluon.data.SequentialSampler(len(dataset)))
@@ -370,6 +323,13 @@ def load_batches(dataset: VOCDetection, batch_size: int,
         batch_sampler=gluon.data.BatchSampler(sampler, batch_size,
                                               last_batch))
     loader.dataset = dataset
+
+    def names_of(number):
+        start = (number - 1) * batch_size
+        order = sampler.order if train else [(i, False) for i in sampler]
+        return [dataset.names[i] for i, _ in order[start:start + batch_size]]
+
+    loader.names_of = names_of
     return loader
 
 

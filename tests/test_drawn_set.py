@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from d2l_ext import drawn_set
-from d2l_ext.voc import read_annotation
+from d2l_ext.annotations import read_annotation
 
 PICTURES = 60
 # Size, animals, first box and brightness of a few pictures: they stay.

@@ -6,13 +6,13 @@ import numpy
 import pytest
 from mxnet import np
 
+from d2l_ext.annotations import VOCObject
 from d2l_ext.evaluation import (
     COCO_THRESHOLDS,
     evaluate_detection,
     precision_recall,
     proposal_recall,
 )
-from d2l_ext.voc import VOCObject
 
 
 def data(*images, classes=('cat', 'dog'), size=(100, 50)):

@@ -1,45 +1,72 @@
 """The download, against a real server on this machine."""
 import hashlib
 import io
+import os
+import resource
+import subprocess
+import sys
 import tarfile
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import fetch_voc2012
 import pytest
+from helpers import ROOT
 
 from d2l_ext.errors import DatasetError
 
-CONTENT = bytes(range(256)) * 4000
+CONTENT = bytes(range(256)) * 8000
 SHA1 = hashlib.sha1(CONTENT).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch):
+    monkeypatch.setattr(fetch_voc2012, 'PAUSE', .01)
+    monkeypatch.setattr(fetch_voc2012, 'TIMEOUT', .3)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves `content`, and does to each request what `faults` says next."""
+
+    def do_GET(self):
+        server, asked = self.server, self.headers.get('Range')
+        server.asked.append(asked)
+        fault = server.faults.pop(0) if server.faults else server.always
+        start = int((asked or 'bytes=0-')[6:-1]) if server.ranges else 0
+        if self.path != '/file.tar':
+            self.send_error(404)
+        elif isinstance(fault, int) and 400 <= fault < 600:
+            self.send_error(fault)
+        elif fault == 'html':
+            self.answer(200, b'<html>Log in first</html>', 'text/html')
+        elif start >= len(server.content):
+            self.send_error(416)
+        else:
+            self.answer(206 if start else 200, server.content[start:],
+                        fault=fault)
+
+    def answer(self, status, body, kind='application/x-tar', fault=None):
+        self.send_response(status)
+        self.send_header('Content-Type', kind)
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        if fault in ('cut', 'stall'):
+            body = body[:300_000]
+        self.wfile.write(body)
+        if fault == 'stall':
+            time.sleep(1)
+
+    def log_message(self, *args):
+        pass
 
 
 @pytest.fixture
 def server():
-    """Serves CONTENT; the attribute `cut` breaks off after so many bytes."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.headers.get('Range'))
-            if self.path != '/file.tar':
-                self.send_error(404)
-                return
-            start = int((asked[-1] or 'bytes=0-')[6:-1])
-            if start >= len(CONTENT):
-                self.send_error(416)
-                return
-            self.send_response(206 if start and self.server.ranges else 200)
-            body = CONTENT[start if self.server.ranges else 0:]
-            self.send_header('Content-Length', str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[:self.server.cut])
-
-        def log_message(self, *args):
-            pass
-
-    asked = []
-    server = HTTPServer(('127.0.0.1', 0), Handler)
-    server.asked, server.cut, server.ranges = asked, None, True
+    """A server on this machine."""
+    server = ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    server.asked, server.faults, server.always = [], [], None
+    server.ranges, server.content = True, CONTENT
     server.url = f'http://127.0.0.1:{server.server_port}/file.tar'
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
@@ -47,20 +74,95 @@ def server():
     server.server_close()
 
 
+@pytest.mark.parametrize('faults', [
+    ['cut'], ['cut', 'cut', 'cut'], ['stall'], [500], [503, 502, 500, 504],
+    ['cut', 500, 'stall', 'cut']])
+def test_faults_that_pass_are_waited_for(server, tmp_path, faults):
+    server.faults = list(faults)
+    path = fetch_voc2012.download(server.url, tmp_path / 'file.tar', SHA1)
+    assert path.read_bytes() == CONTENT
+    assert len(server.asked) == len(faults) + 1
+    assert [p.name for p in tmp_path.iterdir()] == ['file.tar']
+
+
+@pytest.mark.parametrize(('fault', 'tries', 'message'), [
+    (500, 5, '500'), ('stall', 5, 'timed out'), (403, 1, '403'),
+    ('html', 1, 'web page')])
+def test_faults_that_stay_are_told(server, tmp_path, fault, tries, message):
+    """What had arrived before is kept."""
+    (tmp_path / 'file.tar.part').write_bytes(CONTENT[:5000])
+    server.always = fault
+    with pytest.raises(DatasetError, match=message):
+        fetch_voc2012.download(server.url, tmp_path / 'file.tar', SHA1)
+    assert len(server.asked) == tries
+    kept = (tmp_path / 'file.tar.part').read_bytes()
+    assert len(kept) >= 5000
+    assert CONTENT.startswith(kept)
+    assert not (tmp_path / 'file.tar').exists()
+
+
+def test_nobody_answers(tmp_path):
+    with pytest.raises(DatasetError, match='could not be downloaded'):
+        fetch_voc2012.download('http://127.0.0.1:9/file.tar',
+                               tmp_path / 'file.tar', SHA1)
+
+
+def test_a_full_disk_is_told(server, tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        with pytest.raises(DatasetError, match='could not be written'):
+            fetch_voc2012.download(server.url, tmp_path / 'file.tar', SHA1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    path = fetch_voc2012.download(server.url, tmp_path / 'file.tar', SHA1)
+    assert path.read_bytes() == CONTENT
+    assert server.asked[1] is not None
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import fetch_voc2012
+import d2l_ext
+d2l_ext.DATA_HUB['voc2012'] = sys.argv[2], sys.argv[3]
+fetch_voc2012.main()
+"""
+
+
+def test_two_processes_at_once(server, tmp_path):
+    """One downloads and unpacks, the other waits for it."""
+    server.content = archive(tmp_path / 'voc.tar', (
+        'VOCdevkit/VOC2012/JPEGImages/a.jpg', tarfile.REGTYPE)).read_bytes()
+    command = [sys.executable, '-c', SCRIPT, str(ROOT / 'tools'), server.url,
+               hashlib.sha1(server.content).hexdigest()]
+    environment = {**os.environ, 'D2L_DATA_DIR': str(tmp_path / 'data')}
+    both = [subprocess.Popen(command, env=environment, text=True,
+                             stdout=subprocess.PIPE) for _ in range(2)]
+    said = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sorted('already' in text for text in said) == [False, True]
+    assert len(server.asked) == 1
+    data = tmp_path / 'data'
+    assert (data / 'VOCdevkit/VOC2012/JPEGImages/a.jpg').is_file()
+    assert sorted(p.name for p in data.iterdir()) == [
+        'VOC2012.lock', 'VOCdevkit']
+
+
 def test_an_interrupted_download_goes_on(server, tmp_path):
     path = tmp_path / 'new' / 'file.tar'
-    server.cut = 300_000
+    server.always = 'cut'
     with pytest.raises(DatasetError, match='call again'):
         fetch_voc2012.download(server.url, path, SHA1)
     assert not path.exists()
-    server.cut = None
+    server.always, server.asked[:] = None, []
     assert fetch_voc2012.download(server.url, path, SHA1) == path
     assert path.read_bytes() == CONTENT
-    assert server.asked[0] is None
-    assert server.asked[1].startswith('bytes=')
+    assert server.asked[0].startswith('bytes=')
     assert [p.name for p in path.parent.iterdir()] == ['file.tar']
     fetch_voc2012.download(server.url, path, SHA1)
-    assert len(server.asked) == 2    # nothing is fetched twice
+    assert len(server.asked) == 1    # nothing is fetched twice
 
 
 def test_a_server_without_ranges_begins_anew(server, tmp_path):

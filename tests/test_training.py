@@ -82,8 +82,16 @@ def test_rates_belong_to_their_models(rng):
 def test_a_loss_that_is_not_finite_stops_training(rng):
     data = batches(rng)
     data[1][0][0, 0, 0, 0] = math.nan
-    with pytest.raises(TrainingError, match='batch 2 of epoch 1'):
+    with pytest.raises(TrainingError, match='batch 2 of epoch 1 the loss'):
         train(rng, data=data)
+    named = NamedBatches(data)
+    with pytest.raises(TrainingError, match=r'epoch 1 \(2a, 2b\) the loss'):
+        train(rng, data=named)
+
+
+class NamedBatches(list):
+    def names_of(self, number):
+        return [f'{number}a', f'{number}b']
 
 
 def test_batches_without_objects_are_normal(rng):

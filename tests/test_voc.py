@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from d2l_ext import voc
+from d2l_ext.annotations import VOCObject
 from d2l_ext.errors import DatasetError
 
 
@@ -25,31 +26,6 @@ def copy(devkit, tmp_path):
 
 def annotation(body):
     return f'<annotation><object>{body}</object></annotation>'
-
-
-def test_boxes_count_from_one_and_include_their_last_pixel(tmp_path):
-    path = tmp_path / 'a.xml'
-    path.write_text(annotation(
-        '<name> cat </name><difficult>1</difficult><bndbox><xmax>10</xmax>'
-        '<xmin>1</xmin><ymin>2</ymin><ymax>20.5</ymax></bndbox>'))
-    assert voc.read_annotation(path) == [
-        voc.VOCObject('cat', (0, 1, 10, 20.5), True)]
-
-
-@pytest.mark.parametrize(('text', 'message'), [
-    ('no XML', 'not an XML annotation'),
-    ('<annotation><object>', 'not an XML annotation'),
-    ('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', 'not an XML annotation'),
-    (annotation('<name>cat</name>'), 'needs a <name> and a <bndbox>'),
-    (annotation('<name>cat</name><bndbox><xmin>wide</xmin></bndbox>'),
-     'needs a <name> and a <bndbox>'),
-])
-def test_a_broken_annotation_is_named(tmp_path, text, message):
-    path = tmp_path / 'broken.xml'
-    path.write_text(text)
-    with pytest.raises(DatasetError, match=message) as raised:
-        voc.read_annotation(path)
-    assert 'broken.xml' in str(raised.value)
 
 
 def test_items_are_resized_and_scaled(devkit):
@@ -73,8 +49,8 @@ def test_items_are_resized_and_scaled(devkit):
 
 
 def test_difficult_objects_are_no_ground_truth():
-    objects = [voc.VOCObject('cat', (0, 0, 5, 5), True),
-               voc.VOCObject('dog', (-2, 5, 30, 10), False)]
+    objects = [VOCObject('cat', (0, 0, 5, 5), True),
+               VOCObject('dog', (-2, 5, 30, 10), False)]
     rows = voc.label_rows(objects, ['cat', 'dog'], (20, 10), 2)
     assert rows.tolist() == [[1, 0, .5, 1, 1], [-1] * 5]
 
@@ -142,6 +118,19 @@ def test_training_order_follows_the_seed(devkit):
     for picture in plain:
         assert sum((picture == X).all() or (picture[..., ::-1] == X).all()
                    for X in seen) == 1
+
+
+def test_images_of_a_batch_are_named(devkit):
+    dataset = voc.VOCDetection(devkit, 'train', 16, 16)
+    for train in (False, True):
+        loader = voc.load_batches(dataset, 3, train=train)
+        for number, (X, _) in enumerate(loader, 1):
+            for image, name in zip(X.asnumpy(), loader.names_of(number)):
+                plain, _ = dataset[dataset.names.index(name)]
+                pixels = (image.transpose(1, 2, 0) * voc.RGB_STD
+                          + voc.RGB_MEAN) * 255
+                assert min(abs(pixels - view).max() for view in (
+                    plain, plain[:, ::-1])) < .1
 
 
 def test_flips_come_in_half_of_the_cases():

@@ -4,7 +4,6 @@
 """
 import argparse
 import json
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -89,10 +88,9 @@ def main():
     if not readable:
         sys.exit(f'{args.pictures}: no picture could be read.')
     target = args.output / 'detections.json'
-    partial = target.with_suffix('.partial')
-    partial.write_text(json.dumps(coco_rows(
-        readable, sizes, detections, detector.classes), indent=1))
-    os.replace(partial, target)
+    rows = coco_rows(readable, sizes, detections, detector.classes)
+    with d2l.replacing(target) as partial:
+        partial.write_text(json.dumps(rows, indent=1))
     print(f'{sum(map(len, detections))} objects on {len(readable)} pictures:'
           f' {target}')
 
@@ -100,5 +98,5 @@ def main():
 if __name__ == '__main__':
     try:
         main()
-    except (d2l.DatasetError, d2l.DetectorError) as error:
+    except d2l.ChapterError as error:
         sys.exit(str(error))

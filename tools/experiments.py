@@ -184,9 +184,8 @@ def path_of(name, seed):
 def save(result):
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = path_of(result['experiment'], result['seed'])
-    partial = path.with_suffix('.partial')
-    partial.write_text(json.dumps(rounded(result), indent=1) + '\n')
-    partial.replace(path)
+    with d2l.replacing(path) as partial:
+        partial.write_text(json.dumps(rounded(result), indent=1) + '\n')
 
 
 def rounded(value):

@@ -10,9 +10,11 @@ import os
 import shutil
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import requests
+from filelock import FileLock
 from tqdm import tqdm
 
 import d2l_ext as d2l
@@ -20,31 +22,38 @@ from d2l_ext.voc import VOC2012
 
 TIMEOUT = 30   # seconds without a byte
 CHUNK = 1 << 16   # bytes; an interruption loses no more
+TRIES, PAUSE = 5, 2.   # each pause, in seconds, is twice the one before
 
 
 def download(url: str, path: Path, sha1: str) -> Path:
     """Download a file, going on from what an earlier call has left.
 
-    Raises `DatasetError` when the server refuses, the connection breaks or
-    the checksum is wrong; in the last case what was downloaded is removed.
+    A connection that breaks or stalls, and a server that fails, are tried
+    again. Raises `DatasetError` when that does not help, when the server
+    refuses, or the checksum is wrong; in the last case what was downloaded
+    is removed, otherwise it is kept for the next call.
     """
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + '.part')
-    have = partial.stat().st_size if partial.exists() else 0
-    try:
-        with requests.get(url, stream=True, timeout=TIMEOUT, headers={
-                'Range': f'bytes={have}-'} if have else None) as response:
-            # 416: there is nothing beyond what we have.
-            if response.status_code != 416:
-                response.raise_for_status()
-                _append(response, partial, have)
-    except requests.RequestException as error:
-        raise d2l.DatasetError(
-            f'{url} could not be downloaded ({error}). What has arrived is '
-            f'kept in {partial}; call again to go on from there.'
-        ) from error
+    for pause in [PAUSE * 2**i for i in range(TRIES - 1)] + [None]:
+        try:
+            _fetch(url, partial)
+            break
+        except requests.RequestException as error:
+            refused = error.response is not None and (
+                error.response.status_code < 500)
+            if refused or pause is None:
+                raise d2l.DatasetError(
+                    f'{url} could not be downloaded ({error}). What has '
+                    f'arrived is kept in {partial}; call again to go on from '
+                    'there.') from error
+            time.sleep(pause)
+        except OSError as error:
+            raise d2l.DatasetError(
+                f'{partial} could not be written ({error.strerror}). Make '
+                'room and call again to go on from there.') from error
     if _sha1(partial) != sha1:
         partial.unlink()
         raise d2l.DatasetError(
@@ -52,6 +61,21 @@ def download(url: str, path: Path, sha1: str) -> Path:
             'again to download it anew.')
     os.replace(partial, path)
     return path
+
+
+def _fetch(url, partial):
+    have = partial.stat().st_size if partial.exists() else 0
+    headers = {'Range': f'bytes={have}-'} if have else None
+    with requests.get(url, stream=True, timeout=TIMEOUT, headers=headers
+                      ) as response:
+        if response.status_code == 416:   # there is nothing beyond
+            return
+        response.raise_for_status()
+        if 'html' in response.headers.get('Content-Type', ''):
+            # Of a login page, for instance, that stands in between.
+            raise requests.HTTPError('a web page came instead of the file',
+                                     response=response)
+        _append(response, partial, have)
 
 
 def _append(response, partial, have):
@@ -84,33 +108,42 @@ def unpack(archive: Path, folder: Path, name: str) -> Path:
     if (folder / name).exists():
         return folder / name
     if not hasattr(tarfile, 'data_filter'):
-        sys.exit('This Python is too old to unpack archives safely: use '
-                 '3.9.17, 3.10.12, 3.11.4 or newer.')
+        raise d2l.DatasetError(
+            f'{archive} can not be unpacked: this Python is too old to do it '
+            'safely. Use 3.9.17, 3.10.12, 3.11.4 or newer.')
     partial = folder / f'{name}.partial'
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with tarfile.open(archive) as tar:
             tar.extractall(partial, filter='data')
-    except tarfile.TarError as error:
-        shutil.rmtree(partial, ignore_errors=True)
+        os.replace(partial / name, folder / name)
+    except (tarfile.TarError, OSError) as error:
         raise d2l.DatasetError(f'{archive} can not be unpacked ({error}).'
                                ) from error
-    os.replace(partial / name, folder / name)
-    shutil.rmtree(partial)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
     return folder / name
 
 
 def main():
     folder = d2l.data_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    url, sha1 = d2l.DATA_HUB['voc2012']
+    try:
+        # Of two calls at once, one works and the other waits.
+        with FileLock(folder / 'VOC2012.lock'):
+            fetch(url, sha1, folder)
+    except d2l.DatasetError as error:
+        sys.exit(str(error))
+
+
+def fetch(url: str, sha1: str, folder: Path) -> None:
+    """Download and unpack, unless it was done before."""
     if (folder / VOC2012).is_dir():
         print(f'{folder / VOC2012} is there already.')
         return
-    url, sha1 = d2l.DATA_HUB['voc2012']
-    try:
-        archive = download(url, folder / url.rsplit('/', 1)[1], sha1)
-        unpack(archive, folder, VOC2012.parts[0])
-    except d2l.DatasetError as error:
-        sys.exit(str(error))
+    archive = download(url, folder / url.rsplit('/', 1)[1], sha1)
+    unpack(archive, folder, VOC2012.parts[0])
     archive.unlink()
     print(f'{folder / VOC2012} is ready; the notebooks take it from now on.')
 

@@ -11,6 +11,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from d2l_ext.files import replacing
+
 # What a machine adds to a cell on its own account: no business of a reader.
 VOLATILE = ('execution', 'ExecuteTime')
 
@@ -75,10 +77,8 @@ def main():
     # Of all that a kernel says of itself, only what opens the notebook.
     for key in ('language_info', 'widgets'):
         notebook.metadata.pop(key, None)
-    # Written beside and moved: an interrupted call spoils no notebook.
-    partial = args.output.with_suffix('.partial')
-    nbformat.write(notebook, partial)
-    partial.replace(args.output)
+    with replacing(args.output) as partial:
+        nbformat.write(notebook, partial)
 
 
 if __name__ == '__main__':

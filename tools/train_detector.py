@@ -3,6 +3,8 @@
     python tools/train_detector.py FOLDER [--seed 1]
 """
 import argparse
+import shutil
+import sys
 from pathlib import Path
 
 import d2l_ext as d2l  # isort: skip
@@ -20,14 +22,21 @@ def main():
         recipe.batch_size, recipe.side, recipe.side)
     npx.random.seed(args.seed)
     detector = d2l.make_detector(recipe, test_iter.dataset.classes)
-    d2l.train_recipe(recipe, detector, train_iter, test_iter)
+    # Interrupted, the next call goes on.
+    unfinished = args.folder / f'unfinished-seed-{args.seed}'
+    d2l.train_recipe(recipe, detector, train_iter, test_iter,
+                     checkpoints=unfinished)
     detections, _ = d2l.detect_batches(detector, test_iter.dataset)
     for name, score in d2l.evaluate_detection(
             detections, test_iter.dataset).items():
         print(f'{name if name == "mAP" else name + " AP"}@0.5: {score:.3f}')
     d2l.save_detector(detector, recipe, args.folder)
+    shutil.rmtree(unfinished)
     print(f'The detector is in {args.folder}.')
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except (d2l.ChapterError, KeyboardInterrupt) as error:
+        sys.exit(str(error))
