@@ -22,7 +22,7 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help setup run run-all test detector detect experiment results lab \
-	data outputs lock clean
+	data outputs slides lock clean
 .PHONY: images-named FORCE
 
 help:  ## list the targets
@@ -117,6 +117,9 @@ outputs: $(READY)  ## run the notebooks and store their outputs in them
 	@$(BIN)/python tools/prepare_data.py
 	$(foreach nb,$(NOTEBOOKS),$(BIN)/python tools/run_notebook.py \
 	$(nb) $(nb) &&) $(BIN)/python tools/readme_picture.py
+
+slides: $(READY)  ## make the slides, build/slides/index.html
+	@$(BIN)/python tools/make_slides.py build/slides
 
 lock: $(READY)  ## choose new versions of everything (needs uv)
 	uv pip compile --quiet --universal --python-version 3.9 --upgrade \
