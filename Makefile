@@ -22,14 +22,14 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help setup run run-all test detector detect experiment results lab \
-	data outputs slides lock clean
-.PHONY: images-named FORCE
+	data outputs slides assignments grade clean-edition lock clean
+.PHONY: images-named submissions-named FORCE
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
 	sed -E 's/^([a-z-]+):.*## */\1|/' | \
 	while IFS='|' read -r name what; do \
-	printf '  make %-10s %s\n' "$$name" "$$what"; done
+	printf '  make %-13s %s\n' "$$name" "$$what"; done
 
 setup: $(READY)  ## install everything into .venv
 
@@ -120,6 +120,19 @@ outputs: $(READY)  ## run the notebooks and store their outputs in them
 
 slides: $(READY)  ## make the slides, build/slides/index.html
 	@$(BIN)/python tools/make_slides.py build/slides
+
+assignments: $(READY)  ## make the assignment for students, build/assignments
+	@$(BIN)/python tools/assignments.py build/assignments
+
+submissions-named:
+	@test -d '$(SUBMISSIONS)' || { echo 'Say where the submissions are:' \
+	'make grade SUBMISSIONS=FOLDER'; exit 1; }
+
+grade: submissions-named $(READY)  ## grade SUBMISSIONS=..., write build/grades
+	@$(BIN)/python tools/grade.py '$(SUBMISSIONS)' build/grades
+
+clean-edition: $(READY)  ## write notebooks without outputs and solutions
+	@$(BIN)/python tools/clean_edition.py build/clean-edition
 
 lock: $(READY)  ## choose new versions of everything (needs uv)
 	uv pip compile --quiet --universal --python-version 3.9 --upgrade \
