@@ -132,3 +132,31 @@ def test_decks_have_no_texts_for_cells_that_are_gone():
     for path in (ROOT / 'docs' / 'slides').glob('*.yml'):
         assert path.stem in SECTIONS
         read_deck(path.stem)
+
+
+def test_the_plan_of_the_lessons_is_that_of_the_decks():
+    plan = (ROOT / 'docs' / 'teaching.md').read_text('utf-8')
+    rows = re.findall(r'^\| (\d+)\W(\d+) \| ([^|]+) \|', plan, re.M)
+    decks = [read_deck(name)[1] for name in SECTIONS]
+    borders = {}
+    for deck in decks:
+        clock = deck['start']
+        borders[deck['title']] = {clock} | {
+            clock := clock + entry['minutes']
+            for entry in deck['cells'].values() if 'minutes' in entry}
+    end = 0
+    for start, stop, title in rows:
+        assert int(start) == end % 45
+        end += int(stop) - int(start)
+        assert {int(start), int(stop)} <= borders[title]
+    assert end == 90
+    assert [title for title in dict.fromkeys(row[2] for row in rows)] == [
+        deck['title'] for deck in decks]
+
+
+def test_the_plan_explains_all_fields_of_a_deck():
+    plan = (ROOT / 'docs' / 'teaching.md').read_text('utf-8')
+    table = plan.split('| Field |')[1]
+    fields = {field for row in re.findall(r'^\| (`[^|]*) \|', table, re.M)
+              for field in re.findall(r'`(\w+)`', row)}
+    assert fields == make_slides.FIELDS
