@@ -3,10 +3,12 @@
 Run by itself: python -m pytest tests/browser (needs Chromium). A picture of
 each slide is left in build/screenshots.
 """
+import re
 import shutil
 
 import make_slides
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from helpers import ROOT
 from playwright.sync_api import sync_playwright
 
@@ -110,6 +112,27 @@ def test_every_slide_fits(page, folder, name):
         page.keyboard.press('Space')
     assert page.evaluate('Reveal.isLastSlide()')
     assert not page.complaints
+
+
+@pytest.mark.parametrize('name', make_slides.SECTIONS)
+def test_no_serious_accessibility_problem(page, folder, name):
+    open_deck(page, folder / f'{name}.html')
+    for _ in range(page.evaluate('Reveal.getTotalSlides()')):
+        while page.evaluate('Reveal.availableFragments().next'):
+            page.keyboard.press('Space')
+        found = [(problem['id'], problem['nodes'][0]['html'][:200])
+                 for problem in Axe().run(page).response['violations']
+                 if problem['impact'] in ('serious', 'critical')]
+        assert not found, page.url
+        page.keyboard.press('Space')
+
+
+def test_a_printed_deck_has_a_page_a_slide(page, folder):
+    page.goto((folder / 'anchors.html').as_uri() + '?print-pdf')
+    page.locator('.pdf-page').last.wait_for()
+    printed = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb'/Type\s*/Page\b', printed)) == page.locator(
+        '.pdf-page').count() > 10
 
 
 def test_the_speaker_sees_the_notes(page, folder):
