@@ -53,9 +53,16 @@ def roi_pool(features, roi, height, width):
 
 
 @pytest.fixture(scope='module')
-def released(tmp_path_factory):
-    return nbformat.read(assignments.make_course(
-        tmp_path_factory.mktemp('course') / 'course'), 4)
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp('home')
+
+
+@pytest.fixture(scope='module')
+def released(tmp_path_factory, home):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('HOME', str(home))
+        return nbformat.read(assignments.make_course(
+            tmp_path_factory.mktemp('course') / 'course'), 4)
 
 
 def hand_in(released, path, answers):
@@ -287,6 +294,8 @@ def test_marks_of_all_kinds_of_submissions(released, tmp_path, monkeypatch):
     assert 'Nearly.' in pages['Right, Rita']
     assert '24.5' in pages['Right, Rita']
     assert 'No idea.' in pages['Wrong']
+    assert {student for student, page in pages.items()
+            if '(not read yet)' in page} == {'Wrong', 'Endless'}
     assert 'Two boxes without area' in pages['Wrong']
     for page in pages.values():
         assert '<script' not in page
@@ -357,11 +366,7 @@ def test_what_takes_too_long_or_too_much_is_ended(tmp_path):
     assert 'MemoryError' in log.read_text()
 
 
-def test_nothing_is_written_at_home(tmp_path, monkeypatch):
-    home = tmp_path / 'home'
-    home.mkdir()
-    monkeypatch.setenv('HOME', str(home))
-    assignments.make_course(tmp_path / 'course')
+def test_nothing_is_written_at_home(released, home):
     assert not list(home.iterdir())
 
 

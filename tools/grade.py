@@ -229,11 +229,25 @@ def marks_of(course, key, by_hand):
     return marks
 
 
-def complete(page, student):
-    """Feedback that runs nothing and asks the network for nothing."""
+def complete(page, student, read):
+    """Feedback that runs nothing and asks the network for nothing.
+
+    Parameters
+    ----------
+    page : str
+        HTML as nbgrader made it.
+    student : str
+    read : bool
+        Whether the open question has got its points.
+    """
     soup = BeautifulSoup(page, 'html.parser')
     soup.html['lang'] = 'en'
     soup.title.string = f'{student}: {NAME}'
+    # nbgrader calls all tests alike, and what nobody has read a zero.
+    for link in soup.select('#toc a'):
+        link.string = link['href'].lstrip('#')
+        if link.string == OPEN and not read:
+            link.next_sibling.replace_with(' (not read yet)')
     for tag in soup.select('script, iframe, object, embed, link'):
         tag.decompose()
     for tag in soup.select('[src]'):
@@ -291,8 +305,8 @@ def grade(folder, output):
         key, marks = f'{number:04}', {}
         if notebook and autograde(course, key, submission,
                                   output / f'{student}.log'):
-            graded[key] = student
             marks = marks_of(course, key, by_hand.get(student))
+            graded[key] = student, None not in marks.values()
             if None in marks.values():
                 remarks.append('open question to be read')
         given = [value for value in marks.values() if value is not None]
@@ -305,10 +319,11 @@ def grade(folder, output):
               f'{rows[-1]["remarks"]}', flush=True)
     if graded:
         nbgrader(course, 'generate_feedback', NAME)
-    for key, student in graded.items():
+    for key, (student, read) in graded.items():
         page = course / 'feedback' / key / NAME / f'{NAME}.html'
         (feedback / f'{student}.html').write_text(
-            complete(page.read_text('utf-8'), student), encoding='utf-8')
+            complete(page.read_text('utf-8'), student, read),
+            encoding='utf-8')
     write_table(output / 'marks.csv', rows,
                 ['student', *tasks, 'total', 'of', 'remarks'])
     if not (folder / BY_HAND).exists():

@@ -35,3 +35,4 @@ c.LimitOutput.max_lines = 200
 # A page of feedback shows what strangers wrote: no script of theirs.
 c.HTMLExporter.sanitize_html = True
 c.HTMLExporter.mathjax_url = ''
+c.HTMLExporter.exclude_anchor_links = True
