@@ -21,8 +21,9 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help setup run run-all test detector detect experiment results lab \
-	data outputs slides assignments grade clean-edition lock clean
+.PHONY: help setup run run-all test browser book pdf slides assignments \
+	grade clean-edition detector detect experiment results lab data \
+	outputs lock clean
 .PHONY: images-named submissions-named FORCE
 
 help:  ## list the targets
@@ -78,7 +79,38 @@ run: build/faster-rcnn.html  ## run the chapter (ten minutes, two cores)
 test: $(READY)  ## check the code, the helpers and every notebook cell
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/python -m pytest
+
+browser: $(READY)  ## look at the book and JupyterLab with Chromium
+	@$(BIN)/python tools/browser.py
+	@$(BIN)/python tools/prepare_data.py
+	$(BIN)/python -m pytest tests/browser
+
+book: $(READY)  ## make a web site of all notebooks in build/book
+	@$(BIN)/python tools/book.py build/book
+
+pdf: $(READY)  ## print the book into build/faster-rcnn.pdf (needs Chromium)
+	@$(BIN)/python tools/browser.py
+	@$(BIN)/python tools/book.py build/print --builder singlehtml
+	@$(BIN)/python tools/print_book.py build/print/index.html \
+	build/faster-rcnn.pdf
+
+slides: $(READY)  ## make the slides, build/slides/index.html
+	@$(BIN)/python tools/make_slides.py build/slides
+
+assignments: $(READY)  ## make the assignment for students, build/assignments
+	@$(BIN)/python tools/assignments.py build/assignments
+
+submissions-named:
+	@test -d '$(SUBMISSIONS)' || { echo 'Say where the submissions are:' \
+	'make grade SUBMISSIONS=FOLDER'; exit 1; }
+
+grade: submissions-named $(READY)  ## grade SUBMISSIONS=..., write build/grades
+	@$(BIN)/python tools/grade.py '$(SUBMISSIONS)' build/grades
+
+clean-edition: $(READY)  ## write notebooks without outputs and solutions
+	@$(BIN)/python tools/clean_edition.py build/clean-edition
 
 # Trained once; `make detector` trains it anew.
 build/detector/detector.json:
@@ -117,22 +149,6 @@ outputs: $(READY)  ## run the notebooks and store their outputs in them
 	@$(BIN)/python tools/prepare_data.py
 	$(foreach nb,$(NOTEBOOKS),$(BIN)/python tools/run_notebook.py \
 	$(nb) $(nb) &&) $(BIN)/python tools/readme_picture.py
-
-slides: $(READY)  ## make the slides, build/slides/index.html
-	@$(BIN)/python tools/make_slides.py build/slides
-
-assignments: $(READY)  ## make the assignment for students, build/assignments
-	@$(BIN)/python tools/assignments.py build/assignments
-
-submissions-named:
-	@test -d '$(SUBMISSIONS)' || { echo 'Say where the submissions are:' \
-	'make grade SUBMISSIONS=FOLDER'; exit 1; }
-
-grade: submissions-named $(READY)  ## grade SUBMISSIONS=..., write build/grades
-	@$(BIN)/python tools/grade.py '$(SUBMISSIONS)' build/grades
-
-clean-edition: $(READY)  ## write notebooks without outputs and solutions
-	@$(BIN)/python tools/clean_edition.py build/clean-edition
 
 lock: $(READY)  ## choose new versions of everything (needs uv)
 	uv pip compile --quiet --universal --python-version 3.9 --upgrade \

@@ -11,6 +11,7 @@ from .voc import VOCDetection
 
 __all__ = ['ERROR_KINDS', 'Finding', 'analyse_errors']
 
+#: Kinds of mistakes, in the order of a plot.
 ERROR_KINDS = ('confusion', 'localisation', 'double', 'background', 'missed')
 
 

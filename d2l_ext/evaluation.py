@@ -15,7 +15,7 @@ from .voc import VOCDetection
 __all__ = ['COCO_THRESHOLDS', 'evaluate_detection', 'precision_recall',
            'proposal_recall']
 
-# AP@[.5:.95], the figure of merit of COCO, is the mean over these.
+#: AP@[.5:.95], the figure of merit of COCO, is the mean over these.
 COCO_THRESHOLDS = tuple(numpy.linspace(.5, .95, 10).round(2).tolist())
 
 

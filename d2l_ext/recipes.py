@@ -80,8 +80,11 @@ class Recipe(NamedTuple):
     add_truth: bool = False
 
 
+#: What the chapter does.
 CHAPTER = Recipe()
+#: The chapter with one rate tuned: that of the backbone in step 2.
 TUNED = Recipe(steps=(Step('rpn', 3, .5, .5), Step('rcnn', 3, .1, .1)))
+#: The recipe of `make detect`: fine features, RoIAlign, joint training.
 BEST = Recipe(steps=(Step('joint', 6, .4, .4),), batch_size=8, num_stages=3,
               pooling='align', pooled_size=4, num_hidden=256, num_rois=32)
 

@@ -94,6 +94,9 @@ def test_outputs_are_committed_clean(name):
             assert output['output_type'] != 'error'
             assert output.get('name') != 'stderr', text(cell)
             assert 'image/svg+xml' not in output.get('data', {})
+            # What a page says to those who don't see the picture.
+            assert ('image/png' not in output.get('data', {})
+                    or len(cell['metadata']['alt']) > 80), text(cell)
             # No path of the machine, and nothing that fills pages.
             printed = ''.join(output.get('text', ''))
             assert str(ROOT) not in printed

@@ -4,6 +4,7 @@
 """
 import argparse
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -23,6 +24,9 @@ TEMPLATE = """
 {{ super() }}
 {%- endif -%}
 {%- endblock any_cell -%}
+{%- block html_head_js_mathjax -%}
+<script>{{ resources.mathjax }}</script>
+{%- endblock html_head_js_mathjax -%}
 {%- block html_head -%}
 {{ super() }}
 <style>
@@ -35,15 +39,23 @@ details.solution summary { cursor: pointer; color: #0072b2; }
 """
 
 
+def mathjax(notebook):
+    """The code that sets formulas, if there are any: it is two megabytes."""
+    if not any('$$' in cell.source for cell in notebook.cells
+               if cell.cell_type == 'markdown'):
+        return ''
+    package = Path(find_spec('sphinx-mathjax-offline').origin).parent
+    return (package / 'static/mathjax/tex-svg.js').read_text('utf-8')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('notebook', type=Path)
     parser.add_argument('output', type=Path)
     args = parser.parse_args()
-    # The notebooks have no formulas that would need a network to be shown,
-    # and widgets need a kernel anyway.
+    # Widgets need a kernel anyway, and a page must not need a network.
     exporter = HTMLExporter(
-        embed_images=True, mathjax_url='', require_js_url='', jquery_url='',
+        embed_images=True, require_js_url='', jquery_url='',
         extra_loaders=[DictLoader({'chapter.html.j2': TEMPLATE})],
         template_file='chapter.html.j2')
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
@@ -53,7 +65,8 @@ def main():
         if cell.cell_type == 'markdown':
             cell.source = re.sub(r'(!\[[^\]]*\]\()\.\./', r'\1', cell.source)
     page, _ = exporter.from_notebook_node(notebook, resources={
-        'metadata': {'name': args.notebook.stem, 'path': str(ROOT)}})
+        'metadata': {'name': args.notebook.stem, 'path': str(ROOT)},
+        'mathjax': mathjax(notebook)})
     args.output.write_text(page, encoding='utf-8')
 
 

@@ -1,0 +1,107 @@
+"""How Sphinx makes the book. `make book` calls tools/book.py, which calls it.
+
+The sources are the pages of this folder, the notebooks, from the outputs that
+are committed in them, and the docstrings of d2l_ext.
+"""
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+HERE = Path(__file__).parent
+# tools/book.py says where the project is: it works on a copy of this folder.
+ROOT = Path(os.environ.get('BOOK_ROOT', HERE.parent))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+
+project = 'The executable Faster R-CNN chapter'
+author = 'The contributors'
+project_copyright = (
+    'The contributors; text and code are under the Apache License 2.0')
+
+extensions = [
+    'myst_nb',
+    'sphinx.ext.autodoc',
+    'sphinx.ext.mathjax',
+    'sphinx.ext.napoleon',
+    'sphinx_copybutton',
+    'sphinx_design',
+    'sphinx_exercise',
+    'sphinxcontrib.bibtex',
+    'book_notebooks',
+    'book_objects',
+    'book_solutions',
+]
+exclude_patterns = ['README.md']
+language = 'en'
+nitpicky = True
+
+# Notebooks: what is committed is what is shown.
+nb_execution_mode = 'off'
+nb_merge_streams = True
+# No widget works without a kernel; so nothing is fetched for them.
+nb_ipywidgets_js = {}
+myst_enable_extensions = ['amsmath', 'attrs_inline', 'colon_fence',
+                          'dollarmath']
+myst_heading_anchors = 3
+
+numfig = True
+numfig_format = {'figure': 'Figure %s', 'table': 'Table %s'}
+numfig_secnum_depth = 1
+math_numfig = True
+numfig_format = {'figure': 'Figure %s', 'table': 'Table %s'}
+math_eqref_format = '({number})'
+
+# MathJax comes from a package, not from a network; one file is enough.
+MATHJAX = Path(find_spec('sphinx-mathjax-offline').origin).parent / (
+    'static/mathjax/tex-svg.js')
+mathjax_path = MATHJAX.name
+# The keyboard opens no menu: a formula is text to whoever passes by.
+mathjax3_config = {'options': {'enableMenu': False}}
+
+bibtex_bibfiles = ['references.bib']
+bibtex_reference_style = 'author_year'
+
+# In docstrings, `name` leads to what it names (tools/book_objects.py).
+default_role = 'py:obj'
+autodoc_member_order = 'bysource'
+autodoc_typehints = 'none'
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_param = False
+napoleon_use_ivar = True
+
+# Addresses are asked for, never invented: where the project's repository can
+# be read on the web, and so be opened on mybinder.org.
+REPOSITORY = os.environ.get('BOOK_REPOSITORY', '')
+
+html_theme = 'sphinx_book_theme'
+html_title = 'Faster R-CNN'
+html_static_path = ['_static', str(MATHJAX)]
+html_css_files = ['book.css']
+html_js_files = ['book.js']
+html_copy_source = True
+html_domain_indices = False
+# Without a server the excerpts could not be read; titles and headings can.
+html_show_search_summary = False
+html_last_updated_fmt = None
+# Dark or light as the reader's system is, until they choose.
+html_context = {'default_mode': 'auto'}
+html_theme_options = {
+    'footer_content_items': ['copyright.html'],
+    'use_download_button': True,
+    'use_fullscreen_button': False,
+    'show_toc_level': 2,
+    'show_navbar_depth': 1,
+    'home_page_in_toc': True,
+    # The search field of the sidebar is enough.
+    'navbar_persistent': [],
+    'pygments_light_style': 'a11y-high-contrast-light',
+    'pygments_dark_style': 'a11y-high-contrast-dark',
+}
+if REPOSITORY:
+    html_theme_options.update({
+        'repository_url': REPOSITORY,
+        'use_repository_button': True,
+        'launch_buttons': {'binderhub_url': 'https://mybinder.org'},
+        'path_to_docs': '',
+    })

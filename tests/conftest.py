@@ -1,0 +1,19 @@
+"""What tests of the book have in common: the book."""
+import subprocess
+import sys
+
+import pytest
+from browser import find_chromium
+from helpers import ROOT
+
+# Tests that look at pages are there where there is something to look with.
+collect_ignore = [] if find_chromium() else ['browser']
+
+
+@pytest.fixture(scope='session')
+def book():
+    """Folder of the book, made as `make book` does; no warning is let pass."""
+    folder = ROOT / 'build' / 'book'
+    subprocess.run([sys.executable, ROOT / 'tools' / 'book.py', folder],
+                   check=True)
+    return folder

@@ -1,0 +1,185 @@
+"""A Sphinx extension: say in MyST what a notebook says in plain Markdown.
+
+A notebook has to read well in JupyterLab, which knows no directives. So it
+numbers its figures, exercises and references by hand; in the book they are
+numbered and linked by Sphinx. What a reader downloads is the notebook itself.
+"""
+import json
+import re
+from pathlib import PurePosixPath
+
+FENCE = ':::'
+NBSP = '\N{NO-BREAK SPACE}'
+LAB = 'http://localhost:8888'
+
+
+def text(cell):
+    return ''.join(cell['source'])
+
+
+def markdown(source, name):
+    return {'cell_type': 'markdown', 'id': name, 'metadata': {},
+            'source': source}
+
+
+def link_pages(source):
+    """Links from one file of the repository to another one, as pages."""
+    source = re.sub(r'\]\((?:\.\./)?README\.md#differences[^)]*\)',
+                    '](/reference/differences.md)', source)
+    source = source.replace('](../docs/', '](/')
+    source = re.sub(r'\]\((?:\.\./)?notebooks/', '](/notebooks/', source)
+    # Files that are no pages: their name has to do.
+    return re.sub(r'(?<!!)\[([^\]]+)\]\(\.\./(?!img/)[^)]*\)', r'\1', source)
+
+
+def keep_together(source):
+    """A figure and its deviation, on one line of a narrow table."""
+    return source.replace(' ± ', NBSP + '±' + NBSP)
+
+
+def link_objects(source):
+    """A name of the library leads to its documentation."""
+    return re.sub(r'(?<!`)`(d2l\.\w+)`', r'{py:obj}`\1`', source)
+
+
+def number_figures(source, stem):
+    """Figures by number: in their captions and where the text names them."""
+    source = re.sub(
+        r'!\[([^\]]*)\]\(([^)]*)\)\n\n\*\*Figure (\d)\.\*\* \*(.*)\*',
+        lambda m: f'{FENCE}{{figure}} {m[2]}\n:name: figure-{stem}-{m[3]}\n'
+                  f':alt: {m[1]}\n\n{m[4]}\n{FENCE}', source)
+    return re.sub(r'Figure (\d)',
+                  lambda m: f'{{numref}}`figure-{stem}-{m[1]}`', source)
+
+
+def number_equations(source, stem, count):
+    """Formulas that stand alone, from number `count` on."""
+    def label(match):
+        nonlocal count
+        count += 1
+        return f'{match[0]} (equation-{stem}-{count})'
+    return re.sub(r'^\$\$.+?\$\$$', label, source, flags=re.M | re.S), count
+
+
+def key(author, year):
+    """The key in references.bib: the first author's surname and the year."""
+    return author.lower() + year
+
+
+def cite(source, stem):
+    """References in the text lead to those at the end of the page."""
+    source = re.sub(
+        r'\(\[(\w+)[^\]]*, (\d{4})\]\(#References\)\)',
+        lambda m: f'{{cite:p}}`{stem}-{key(m[1], m[2])}`', source)
+    source = re.sub(
+        r'\[(\w+)[^\]]*, (\d{4})\]\(#References\)',
+        lambda m: f'{{cite:t}}`{stem}-{key(m[1], m[2])}`', source)
+    return source.replace('](#References)', '](#references)')
+
+
+def bibliography(source, stem):
+    """The references of a section, from references.bib."""
+    keys = [key(author, year) for author, year in re.findall(
+        r'^\* (?:\S+ )+?(\w+)(?:,.*?)? \((\d{4})\)\.', source, re.M)]
+    return (f'## References\n\n```{{bibliography}}\n:keyprefix: {stem}-\n'
+            f':filter: key % "^({"|".join(keys)})$"\n```\n')
+
+
+def exercises(source, stem):
+    """A numbered exercise for each entry of the list."""
+    numbers = iter(range(1, 100))
+
+    def directive(match):
+        return (f'{FENCE}{{exercise}}\n:label: {stem}-exercise-'
+                f'{next(numbers)}\n\n{match[1]}\n{FENCE}\n')
+    return re.sub(r'^1\. (.*)\n?', directive, source, flags=re.M)
+
+
+def solution(number, cells, stem):
+    """Cells between the marks of a folded solution."""
+    start = (f'```{{solution-start}} {stem}-exercise-{number}\n'
+             f':label: {stem}-solution-{number}\n```')
+    return [markdown(start, f'start-{number}'), *cells,
+            markdown('```{solution-end}\n```', f'end-{number}')]
+
+
+def split_solutions(cell):
+    """Pairs (number or None, cell): a cell of text may solve several."""
+    if cell['cell_type'] == 'code':
+        match = re.match(r'# Solution (\d)', text(cell))
+        return [(match and int(match[1]), cell)]
+    parts = re.split(r'\*\*Solution (\d)\.\*\* ', text(cell))
+    return [(int(number), markdown(part, f'solution-{number}'))
+            for number, part in zip(parts[1::2], parts[2::2])]
+
+
+def gather_solutions(cells, stem):
+    """Everything between the exercises and the references, by exercise."""
+    grouped, result = {}, []
+    for cell in cells:
+        if 'solution' in cell['metadata'].get('tags', []):
+            for number, part in split_solutions(cell):
+                # Code without a number goes on with the last solution.
+                number = number or max(grouped)
+                grouped.setdefault(number, []).append(part)
+            continue
+        if grouped:
+            for number in sorted(grouped):
+                result += solution(number, grouped[number], stem)
+            grouped = {}
+        result.append(cell)
+    return result
+
+
+def describe(cell):
+    """The description of a picture, which nbconvert knows as `alt`."""
+    if 'alt' in cell['metadata']:
+        cell['metadata']['mystnb'] = {
+            'image': {'alt': cell['metadata']['alt']}}
+
+
+def prepare(notebook, stem):
+    """A notebook (dict) as the book shows it."""
+    cells, equations = gather_solutions(notebook['cells'], stem), 0
+    for cell in cells:
+        if cell['cell_type'] == 'code':
+            describe(cell)
+            continue
+        source = text(cell)
+        if source.startswith('## References'):
+            source = bibliography(source, stem)
+        elif source.startswith('## Exercises\n'):
+            source = exercises(source, stem)
+        source = number_figures(cite(source, stem), stem)
+        source, equations = number_equations(source, stem, equations)
+        cell['source'] = link_objects(link_pages(source))
+    return {**notebook, 'cells': cells}
+
+
+def read(app, docname, content):
+    """Called by Sphinx with the content of a file before it is parsed."""
+    name = PurePosixPath(docname)
+    if str(name.parent) == 'notebooks':
+        content[0] = json.dumps(prepare(json.loads(content[0]), name.name))
+    else:
+        content[0] = keep_together(link_objects(link_pages(content[0])))
+
+
+def add_lab_button(app, pagename, templatename, context, doctree):
+    """Lead from a notebook's page to the notebook in a running JupyterLab.
+
+    The address is that of `make lab` on the reader's own computer.
+    """
+    if pagename.startswith('notebooks/'):
+        context['header_buttons'].insert(0, {
+            'type': 'link', 'label': 'lab-button',
+            'icon': 'fas fa-laptop-code', 'text': '',
+            'url': f'{LAB}/lab/tree/{pagename}.ipynb',
+            'tooltip': 'Open in JupyterLab (while "make lab" is running)'})
+
+
+def setup(app):
+    app.connect('source-read', read)
+    # After the theme has made the list of buttons.
+    app.connect('html-page-context', add_lab_button, priority=900)
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}
