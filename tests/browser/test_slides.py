@@ -1,7 +1,6 @@
 """Every slide fits on a projector of 1280 by 720 pixels.
 
-Run by itself: python -m pytest tests/browser (needs Chromium). A picture of
-each slide is left in build/screenshots.
+A picture of each slide is left in build/screenshots.
 """
 import re
 import shutil
@@ -10,7 +9,6 @@ import make_slides
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from helpers import ROOT
-from playwright.sync_api import sync_playwright
 
 SCREENSHOTS = ROOT / 'build' / 'screenshots' / 'slides'
 # What a slide shows that sticks out of it, what is cut off inside of it, and
@@ -46,18 +44,6 @@ MEASURE = """
   return {sticksOut, overlap, ...fonts, images};
 }
 """
-
-
-@pytest.fixture(scope='module')
-def browser():
-    path = shutil.which('chromium') or shutil.which('chromium-browser') or (
-        shutil.which('google-chrome'))
-    assert path, 'Install Chromium (Debian: apt install chromium).'
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=['--no-sandbox', '--disable-gpu'])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope='module')
