@@ -21,15 +21,16 @@ endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help setup run run-all test browser book pdf detector detect \
-	experiment results check-data lab data outputs lock clean
-.PHONY: images-named FORCE
+.PHONY: help setup run run-all test browser book pdf slides assignments \
+	grade clean-edition detector detect experiment results check-data lab \
+	data outputs lock clean
+.PHONY: images-named submissions-named FORCE
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
 	sed -E 's/^([a-z-]+):.*## */\1|/' | \
 	while IFS='|' read -r name what; do \
-	printf '  make %-10s %s\n' "$$name" "$$what"; done
+	printf '  make %-13s %s\n' "$$name" "$$what"; done
 
 setup: $(READY)  ## install everything into .venv
 
@@ -94,6 +95,22 @@ pdf: $(READY)  ## print the book into build/faster-rcnn.pdf (needs Chromium)
 	@$(BIN)/python tools/book.py build/print --builder singlehtml
 	@$(BIN)/python tools/print_book.py build/print/index.html \
 	build/faster-rcnn.pdf
+
+slides: $(READY)  ## make the slides, build/slides/index.html
+	@$(BIN)/python tools/make_slides.py build/slides
+
+assignments: $(READY)  ## make the assignment for students, build/assignments
+	@$(BIN)/python tools/assignments.py build/assignments
+
+submissions-named:
+	@test -d '$(SUBMISSIONS)' || { echo 'Say where the submissions are:' \
+	'make grade SUBMISSIONS=FOLDER'; exit 1; }
+
+grade: submissions-named $(READY)  ## grade SUBMISSIONS=..., write build/grades
+	@$(BIN)/python tools/grade.py '$(SUBMISSIONS)' build/grades
+
+clean-edition: $(READY)  ## write notebooks without outputs and solutions
+	@$(BIN)/python tools/clean_edition.py build/clean-edition
 
 # Trained once; `make detector` trains it anew.
 build/detector/detector.json:

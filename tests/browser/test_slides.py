@@ -1,0 +1,143 @@
+"""Every slide fits on a projector of 1280 by 720 pixels.
+
+A picture of each slide is left in build/screenshots.
+"""
+import re
+import shutil
+
+import make_slides
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from helpers import ROOT
+
+SCREENSHOTS = ROOT / 'build' / 'screenshots' / 'slides'
+# What a slide shows that sticks out of it, what is cut off inside of it, and
+# how large its text comes out.
+MEASURE = """
+() => {
+  const sticksOut = [], fonts = {code: [], text: []}, images = [];
+  const slide = Reveal.getCurrentSlide();
+  for (const node of slide.querySelectorAll('*')) {
+    if (node.closest('aside')) continue;
+    const box = node.getBoundingClientRect();
+    if (!box.width || !box.height) continue;
+    const style = getComputedStyle(node);
+    const cut = style.display !== 'inline' && (
+      node.scrollWidth > node.clientWidth + 1 ||
+      node.scrollHeight > node.clientHeight + 3);
+    if (cut || box.left < 0 || box.top < 0 || box.right > innerWidth + .5 ||
+        box.bottom > innerHeight + .5)
+      sticksOut.push(node.outerHTML.slice(0, 200));
+    if (node.matches('pre'))
+      fonts.code.push(parseFloat(style.fontSize) * Reveal.getScale());
+    if (node.matches('p, li'))
+      fonts.text.push(parseFloat(style.fontSize) * Reveal.getScale());
+    if (node.matches('img')) images.push(box.height);
+  }
+  const pieces = [...slide.querySelectorAll('h1, h2, h3, p, li, pre, img')]
+    .filter(node => !node.closest('aside') && !node.closest('ul ul'))
+    .map(node => node.getBoundingClientRect());
+  const overlap = pieces.some((a, i) => pieces.slice(i + 1).some(b =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
+    Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1 &&
+    !(a.top <= b.top && a.bottom >= b.bottom)));
+  return {sticksOut, overlap, ...fonts, images};
+}
+"""
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('slides')
+    for name in make_slides.SECTIONS:
+        (folder / f'{name}.html').write_text(make_slides.page_of(name),
+                                             encoding='utf-8')
+    return folder
+
+
+@pytest.fixture
+def page(browser):
+    """A page without a network that keeps a record of complaints."""
+    context = browser.new_context(viewport={'width': 1280, 'height': 720},
+                                  offline=True)
+    page = context.new_page()
+    page.complaints = []
+    page.on('console', lambda message: page.complaints.append(message.text))
+    page.on('pageerror', lambda error: page.complaints.append(str(error)))
+    page.on('request', lambda request: page.complaints.append(request.url)
+            if not request.url.startswith(('file:', 'data:', 'about:',
+                                           'blob:')) else None)
+    yield page
+    context.close()
+
+
+def open_deck(page, path):
+    page.goto(path.as_uri())
+    page.wait_for_function('window.Reveal && Reveal.isReady()')
+    # What fades in is complete at once.
+    page.add_style_tag(content='* { transition: none !important }')
+
+
+@pytest.mark.parametrize('name', make_slides.SECTIONS)
+def test_every_slide_fits(page, folder, name):
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    open_deck(page, folder / f'{name}.html')
+    total = page.evaluate('Reveal.getTotalSlides()')
+    assert total > 10
+    for number in range(1, total + 1):
+        while page.evaluate('Reveal.availableFragments().next'):
+            page.keyboard.press('Space')
+        page.screenshot(path=SCREENSHOTS / f'{name}-{number:02}.png')
+        found = page.evaluate(MEASURE)
+        where = f'{name}, slide {number}'
+        assert not found['sticksOut'], where
+        assert not found['overlap'], where
+        assert min(found['code'], default=18) >= 18, where
+        assert min(found['text'], default=24) >= 24, where
+        assert min(found['images'], default=200) >= 200, where
+        page.keyboard.press('Space')
+    assert page.evaluate('Reveal.isLastSlide()')
+    assert not page.complaints
+
+
+@pytest.mark.parametrize('name', make_slides.SECTIONS)
+def test_no_serious_accessibility_problem(page, folder, name):
+    open_deck(page, folder / f'{name}.html')
+    for _ in range(page.evaluate('Reveal.getTotalSlides()')):
+        while page.evaluate('Reveal.availableFragments().next'):
+            page.keyboard.press('Space')
+        found = [(problem['id'], problem['nodes'][0]['html'][:200])
+                 for problem in Axe().run(page).response['violations']
+                 if problem['impact'] in ('serious', 'critical')]
+        assert not found, page.url
+        page.keyboard.press('Space')
+
+
+def test_a_printed_deck_has_a_page_a_slide(page, folder):
+    page.goto((folder / 'anchors.html').as_uri() + '?print-pdf')
+    page.locator('.pdf-page').last.wait_for()
+    printed = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb'/Type\s*/Page\b', printed)) == page.locator(
+        '.pdf-page').count() > 10
+
+
+def test_the_speaker_sees_the_notes(page, folder):
+    open_deck(page, folder / 'anchors.html')
+    with page.expect_popup() as opened:
+        page.keyboard.press('s')
+    notes = opened.value.locator('.speaker-controls-notes .value')
+    notes.get_by_text('Minutes 15 to 16 of 45.').wait_for()
+    assert 'fixed number of boxes' in notes.inner_text()
+
+
+def test_links_lead_from_deck_to_deck(page, folder, tmp_path):
+    index = tmp_path / 'index.html'
+    for name in make_slides.SECTIONS:
+        shutil.copy(folder / f'{name}.html', tmp_path)
+    index.write_text(make_slides.index(), encoding='utf-8')
+    page.goto(index.as_uri())
+    for name in make_slides.SECTIONS:
+        page.locator(f'a[href="{name}.html"]').click()
+        page.wait_for_function('window.Reveal && Reveal.isReady()')
+        page.go_back()
+    assert not page.complaints
