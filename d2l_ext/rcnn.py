@@ -136,7 +136,8 @@ def predict_rcnn(backbone_features: np.ndarray, output_model: nn.Block,
     cls_preds, box_preds = output_model(backbone_features, rois)
     probabilities = npx.softmax(cls_preds)[:, 1:]
     # (4, R, 1), or (4, R, C) where each class has offsets of its own.
-    offsets = box_preds.reshape(len(rois), -1, 4).transpose(2, 0, 1)
+    offsets = box_preds.reshape(len(rois), box_preds.shape[1] // 4, 4
+                                ).transpose(2, 0, 1)
     boxes = project_box(anchor_plus_offset(rois[:, 1:].T[:, :, None],
                                            offsets)).transpose(1, 2, 0)
     detections, start = [], 0

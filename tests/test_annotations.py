@@ -1,4 +1,6 @@
 """Files of a data set: annotations and lists, well made or not."""
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,6 +112,10 @@ def test_size(tmp_path, size, expected):
     assert annotations.annotated_size(path) == expected
 
 
+# Set it to search for longer, in another place each time.
+FUZZ = int(os.environ.get('D2L_FUZZ_EXAMPLES', 0))
+fuzzed = settings(deadline=None, max_examples=FUZZ or 1500,
+                  derandomize=not FUZZ, database=None)
 # Mutations of a good file find more than noise does.
 GOOD = annotation(f'<name>cat</name><difficult>0</difficult>{BOX}').encode()
 PIECES = st.one_of(st.binary(max_size=8), st.sampled_from(
@@ -125,7 +131,7 @@ def mutated(draw, good):
     return good[:start] + draw(PIECES) + good[end:]
 
 
-@settings(deadline=None, max_examples=1500)
+@fuzzed
 @given(data=st.one_of(mutated(GOOD), st.binary(max_size=60)))
 def test_only_our_error_comes_out_of_annotations(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / 'fuzzed.xml'
@@ -141,7 +147,7 @@ def test_only_our_error_comes_out_of_annotations(tmp_path_factory, data):
         assert all(abs(side) < float('inf') for side in item.box)
 
 
-@settings(deadline=None, max_examples=500)
+@fuzzed
 @given(data=st.one_of(mutated(b'2007_000027  1\n2007_000032 -1\r\n'),
                       st.binary(max_size=60)))
 def test_only_our_error_comes_out_of_lists(tmp_path_factory, data):

@@ -1,17 +1,18 @@
 """A training that was stopped, however, goes on as if nothing had been."""
+import ast
 import contextlib
-import json
 import os
+import random
 import resource
 import signal
 import subprocess
 import sys
-import time
 from types import SimpleNamespace
 
+import kill_training
 import numpy
 import pytest
-from helpers import random_truth
+from helpers import ROOT, random_truth
 from mxnet import cpu, init, np, npx
 from mxnet.gluon import nn
 
@@ -116,35 +117,13 @@ def test_a_finished_training_is_read_at_once(tmp_path, undisturbed):
     assert np.random.uniform() == drawn
 
 
-SCRIPT = """
-import sys
-sys.path.insert(0, sys.argv[2])
-import test_checkpoint
-from mxnet import npx
-npx.set_np()
-test_checkpoint.train(sys.argv[1], resume=True)
-"""
-
-
-def test_killed_at_random_moments(tmp_path, rng, undisturbed):
-    """Six runs are killed, wherever they are; the seventh comes home."""
-    path, here = tmp_path / 'run.npz', os.path.dirname(__file__)
-    command = [sys.executable, '-c', SCRIPT, str(path), here]
-    start = time.time()
-    subprocess.run([*command[:3], str(tmp_path / 'other.npz'), here],
-                   check=True)
-    whole = time.time() - start
-    kept = 0
-    for _ in range(6):
-        process = subprocess.Popen(command)
-        time.sleep(rng.uniform(.6, 1) * whole)
-        process.kill()
-        process.wait()
-        if path.exists():
-            epochs = len(content(path)['history'])
-            assert epochs >= kept
-            kept = epochs
-    assert same(train(path, resume=True), undisturbed)
+def test_killed_at_random_moments(tmp_path):
+    """Both steps of the chapter, each in a process that is killed."""
+    expected, _, whole = kill_training.run(tmp_path / 'whole', 1, 64)
+    result, kills, _ = kill_training.run(
+        tmp_path / 'killed', 1, 64, (0, .8 * whole), random.Random(1))
+    assert kills > 0
+    assert result == expected
 
 
 @contextlib.contextmanager
@@ -156,11 +135,6 @@ def files_no_larger_than(size):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def content(path):
-    with numpy.load(path) as file:
-        return json.loads(str(file['about']))
 
 
 def test_a_good_checkpoint_is_not_overwritten_unasked(tmp_path):
@@ -221,6 +195,28 @@ def test_nothing_is_unpickled(tmp_path):
     with pytest.raises(CheckpointError, match='no checkpoint'):
         train(path, resume=True)
     assert not (tmp_path / 'sprung').exists()
+
+
+PROJECT = [path for folder in ('d2l_ext', 'tools')
+           for path in sorted((ROOT / folder).glob('*.py'))]
+
+
+@pytest.mark.parametrize('path', PROJECT, ids=lambda path: path.name)
+def test_no_code_unpickles(path):
+    """Reading a pickle runs whatever its author wants."""
+    for node in ast.walk(ast.parse(path.read_text('utf-8'))):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [getattr(node, 'module', None) or '',
+                     *(alias.name for alias in node.names)]
+            assert not {'pickle', 'cPickle', 'dill', 'joblib', 'shelve',
+                        'marshal', 'cloudpickle'} & {
+                            part for n in names for part in n.split('.')}
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert not called.endswith(('load_states', 'read_pickle'))
+            assert called not in ('eval', 'exec')
+            if called in ('numpy.load', 'np.load', 'npx.load_npz'):
+                assert 'allow_pickle=False' in ast.unparse(node)
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path):
@@ -295,6 +291,29 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
     with pytest.raises(OSError, match='broken'):
         fail_half_way()
     assert path.read_text() == 'first'
+    assert os.listdir(tmp_path) == ['file']
+
+
+KILLED_WRITE = """
+import os, signal, sys
+from d2l_ext.files import replacing
+with replacing(sys.argv[1]) as partial:
+    partial.write_text('half of the sec')
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_write_that_is_killed_leaves_the_file(tmp_path):
+    """And the next write is not hindered by what it leaves."""
+    path = tmp_path / 'file'
+    path.write_text('first')
+    done = subprocess.run([sys.executable, '-c', KILLED_WRITE, str(path)])
+    assert done.returncode == -signal.SIGKILL
+    assert path.read_text() == 'first'
+    assert len(os.listdir(tmp_path)) == 2
+    with replacing(path) as partial:
+        partial.write_text('third')
+    assert path.read_text() == 'third'
     assert os.listdir(tmp_path) == ['file']
 
 

@@ -51,6 +51,19 @@ def test_targets_are_met():
         assert sum(run['classes']['mAP'] for run in runs) / 3 >= least
 
 
+def test_a_value_that_was_not_measured_is_left_out():
+    """Photographs are not at hand everywhere."""
+    runs = [{'photographs': value} for value in (None, .25, .75)]
+
+    def told(*which):
+        return results.summary([runs[i] for i in which],
+                               lambda run: run['photographs'])
+
+    assert told(0, 1, 2) == told(1, 2) == '0.500 ± 0.354'
+    assert told(0, 1) == '0.250'
+    assert told(0) == 'not measured'
+
+
 def test_the_readme_states_the_means():
     readme = (ROOT / 'README.md').read_text('utf-8')
     for name in ('tuned', 'best', 'photographs'):

@@ -208,7 +208,8 @@ def test_unpacking(tmp_path):
 
 @pytest.mark.parametrize('member', [
     ('VOC/../../evil', tarfile.REGTYPE), ('VOC/link', tarfile.SYMTYPE),
-    ('VOC/device', tarfile.CHRTYPE)])
+    ('VOC/link', tarfile.LNKTYPE), ('VOC/device', tarfile.CHRTYPE),
+    ('VOC/disk', tarfile.BLKTYPE), ('VOC/pipe', tarfile.FIFOTYPE)])
 def test_hostile_archives_are_refused(tmp_path, member):
     folder = tmp_path / 'data'
     folder.mkdir()
@@ -217,3 +218,45 @@ def test_hostile_archives_are_refused(tmp_path, member):
         fetch_voc2012.unpack(bad, folder, 'VOC')
     assert not list(folder.iterdir())
     assert sorted(p.name for p in tmp_path.iterdir()) == ['bad.tar', 'data']
+
+
+def test_absolute_paths_stay_inside(tmp_path):
+    """Their first slash is dropped, and only VOC is kept."""
+    outside = tmp_path / 'outside'
+    good = archive(tmp_path / 'a.tar', ('VOC/a', tarfile.REGTYPE),
+                   (str(outside), tarfile.REGTYPE))
+    folder = tmp_path / 'data'
+    folder.mkdir()
+    fetch_voc2012.unpack(good, folder, 'VOC')
+    assert not outside.exists()
+    assert [str(p.relative_to(folder)) for p in sorted(
+        folder.rglob('*'))] == ['VOC', 'VOC/a']
+
+
+def test_a_link_does_not_lead_out(tmp_path):
+    """First a link to a folder outside, then a file through it."""
+    folder = tmp_path / 'data'
+    folder.mkdir()
+    with tarfile.open(tmp_path / 'bad.tar', 'w') as tar:
+        link = tarfile.TarInfo('VOC/out')
+        link.type, link.linkname = tarfile.SYMTYPE, '../../..'
+        tar.addfile(link)
+        evil = tarfile.TarInfo('VOC/out/evil')
+        evil.size = 3
+        tar.addfile(evil, io.BytesIO(b'abc'))
+    with pytest.raises(DatasetError, match='can not be unpacked'):
+        fetch_voc2012.unpack(tmp_path / 'bad.tar', folder, 'VOC')
+    assert not list(tmp_path.rglob('evil'))
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize('damage', ['cut', 'empty', 'other'])
+def test_an_archive_that_is_none_is_told(tmp_path, damage):
+    path = archive(tmp_path / 'a.tar', ('VOC/a', tarfile.REGTYPE))
+    if damage == 'other':   # nothing of what we want is in it
+        archive(path, ('a/b', tarfile.REGTYPE))
+    else:
+        path.write_bytes(path.read_bytes()[:700 if damage == 'cut' else 0])
+    with pytest.raises(DatasetError, match='can not be unpacked'):
+        fetch_voc2012.unpack(path, tmp_path, 'VOC')
+    assert [p.name for p in tmp_path.iterdir()] == ['a.tar']

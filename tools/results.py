@@ -57,8 +57,10 @@ def minutes(run):
 
 
 def summary(runs, key):
-    """Mean of the seeds, and their standard deviation."""
-    values = [key(run) for run in runs]
+    """Mean of the seeds that have a value, and its standard deviation."""
+    values = [key(run) for run in runs if key(run) is not None]
+    if not values:
+        return 'not measured'
     spread = f' ± {statistics.stdev(values):.3f}' if values[1:] else ''
     return f'{statistics.mean(values):.3f}{spread}'
 

@@ -1,0 +1,31 @@
+"""docs/reliability.md promises nothing that no test shows."""
+import re
+
+from helpers import ROOT
+
+import d2l_ext
+from d2l_ext import errors
+
+PAGE = (ROOT / 'docs' / 'reliability.md').read_text('utf-8')
+TESTS = ''.join(path.read_text('utf-8')
+                for path in (ROOT / 'tests').glob('test_*.py'))
+
+
+def test_every_promise_names_tests_that_exist():
+    rows = [row for row in re.findall(r'^\|.*\|$', PAGE, re.M)
+            if not row.startswith(('|---', '| Fault |'))]
+    assert len(rows) > 40
+    for row in rows:
+        fault, promise, tests, cases = row.strip('| ').split(' | ')
+        assert all((fault, promise, cases))
+        names = re.findall(r'`(test_\w+)`', tests)
+        assert names, row
+        for name in names:
+            assert f'def {name}(' in TESTS, name
+
+
+def test_every_error_is_named():
+    for name in errors.__all__:
+        assert f'`{name}`' in PAGE, name
+        assert issubclass(getattr(d2l_ext, name),
+                          (errors.ChapterError, UserWarning))
