@@ -22,8 +22,8 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help setup run run-all test browser book pdf slides assignments \
-	grade clean-edition detector detect experiment results check-data lab \
-	data outputs lock clean
+	grade clean-edition detector detect experiment results check-data bench \
+	bench-check lab data outputs lock clean
 .PHONY: images-named submissions-named FORCE
 
 help:  ## list the targets
@@ -140,6 +140,14 @@ results: $(READY)  ## run experiments without a result, write docs/results.md
 
 check-data: $(READY)  ## report all that is wrong with the data set VOC=...
 	@$(BIN)/python tools/check_data.py '$(VOC)'
+
+bench: $(READY)  ## measure speed and memory, write docs/performance.md
+	@$(BIN)/python tools/prepare_data.py
+	$(BIN)/python benchmarks/bench.py run
+	$(BIN)/python benchmarks/page.py
+
+bench-check:  ## compare the last measurement with its goals
+	$(BIN)/python benchmarks/bench.py check
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(BIN)/python tools/prepare_data.py

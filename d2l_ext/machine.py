@@ -1,6 +1,7 @@
 """What a notebook runs on: hardware, versions, data."""
 import os
 import platform
+from pathlib import Path
 
 import mxnet
 import numpy
@@ -32,3 +33,13 @@ def describe_machine() -> str:
         lines.append('Test mode: training takes a small part of the data, '
                      'and its figures mean nothing.')
     return '\n'.join(lines)
+
+
+def processor() -> str:
+    """Model of the processor, or at least its architecture."""
+    try:
+        rows = Path('/proc/cpuinfo').read_text().splitlines()
+        return next(row.split(':')[1].strip() for row in rows
+                    if row.startswith('model name'))
+    except (OSError, StopIteration):
+        return platform.machine()

@@ -29,6 +29,7 @@ import mxnet as mx
 from mxnet import npx
 
 from d2l_ext import BEST, CHAPTER, TUNED, Recipe, Step
+from d2l_ext.machine import processor
 
 ROOT = Path(__file__).parent.parent
 RESULTS, STEPS = ROOT / 'docs' / 'results', ROOT / 'build' / 'steps'
@@ -166,15 +167,6 @@ def thresholds(detector, dataset):
 
     return {'proposals': {n: mean_ap(max_proposals=n) for n in PROPOSALS},
             'nms': {t: mean_ap(nms_threshold=t) for t in NMS_THRESHOLDS}}
-
-
-def processor():
-    try:
-        rows = Path('/proc/cpuinfo').read_text().splitlines()
-        return next(row.split(':')[1].strip() for row in rows
-                    if row.startswith('model name'))
-    except (OSError, StopIteration):
-        return platform.machine()
 
 
 def path_of(name, seed):

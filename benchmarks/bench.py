@@ -1,0 +1,241 @@
+"""Measure what a training step costs, and what the rest adds to it.
+
+    python benchmarks/bench.py run      measure, write build/bench.json
+    python benchmarks/bench.py check    fail where it misses a goal
+
+What is compared takes turns on an otherwise idle machine; figures are
+medians, and a ratio is that of two medians.
+"""
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from tqdm import tqdm
+from worker import Worker
+
+from d2l_ext.machine import processor
+
+ROOT = Path(__file__).parent.parent
+HERE, BUILD = ROOT / 'benchmarks', ROOT / 'build'
+RESULT, GLUONCV = BUILD / 'bench.json', BUILD / 'gluoncv'
+PICTURES = 1300
+# GluonCV needs no newer ones, and MXNet bears no newer NumPy.
+REQUIREMENTS = ('gluoncv==0.10.5', 'mxnet==1.9.1', 'numpy==1.23.5')
+
+
+class Row(NamedTuple):
+    """Two workloads, and what the ratio of their seconds should be.
+
+    `ours` and `other` are workload and worker. A goal with `at_least` is a
+    lower bound of other / ours, else an upper bound of ours / other; None
+    is no goal.
+    """
+    title: str
+    ours: tuple
+    other: tuple
+    goal: Optional[float]
+    at_least: bool = False
+    repetitions: int = 1
+
+
+ROWS = [
+    Row('RPN training step, against the backbone alone',
+        ('RPN step', 'ours'), ('backbone', 'ours'), 1.08),
+    Row('Faster R-CNN training step, against the backbone alone',
+        ('Faster R-CNN step', 'ours'), ('backbone', 'ours'), 1.2),
+    Row('label_anchors, 32 images x 320 anchors x 4 objects, against loops',
+        ('labels', 'ours'), ('plain labels', 'ours'), 30, True, 3),
+    Row('the same, against loops over lists of floats',
+        ('labels', 'ours'), ('list labels', 'ours'), None, True, 10),
+    Row('predict_rpn, 32 images, against loops over lists of floats',
+        ('proposals', 'ours'), ('plain proposals', 'ours'), 10, True),
+    Row("a step of each stage, against loops, imperative, MXNet's threads",
+        ('both steps', 'ours'), ('both steps', 'plain'), 2.3, True),
+    Row('inference with detections, against the forward pass of training',
+        ('inference', 'ours'), ('forward', 'ours'), 1.3, True),
+    Row('import d2l_ext, against import mxnet and d2l',
+        ('d2l_ext', 'import'), ('d2l', 'import'), 1.1),
+    Row('targets of 32 images, against GluonCV',
+        ('labels', 'ours'), ('labels', 'theirs'), 1, True, 10),
+    Row('proposals of 32 images, against GluonCV',
+        ('proposals', 'ours'), ('proposals', 'theirs'), 1, True),
+    Row('training step of the best recipe, against GluonCV',
+        ('training step', 'ours'), ('training step', 'theirs'), 1, True),
+]
+
+STEPS = ('backbone', 'RPN step', 'Faster R-CNN step')
+
+
+class Curve(NamedTuple):
+    """How the time of a step grows with one thing.
+
+    `argument` makes the workloads' `option` of a value.
+    """
+    title: str
+    option: str
+    values: tuple
+    fixed: dict
+    argument: callable = lambda value: value
+
+
+CURVES = [
+    Curve('images in a batch', 'batch_size', (4, 8, 16, 32, 64), {}),
+    # Three ratios for the first size, one for each other: 64 cells.
+    Curve('anchors of an image', 'sizes', (192, 320, 640, 1280, 2560),
+          {'batch_size': 8},
+          lambda n: [.2 + .6 * i / 40 for i in range(n // 64 - 2)]),
+    Curve('objects of an image', 'num_objects', (1, 4, 16, 64),
+          {'batch_size': 8}),
+    Curve('side of an image', 'side', (128, 192, 256, 384, 512),
+          {'batch_size': 8}),
+]
+
+
+def make_gluoncv():
+    """Its own environment, made once; returns its Python."""
+    python = GLUONCV / 'bin' / 'python'
+    if not (GLUONCV / 'ready').exists():
+        subprocess.run([sys.executable, '-m', 'venv', '--clear', GLUONCV],
+                       check=True)
+        subprocess.run([python, '-m', 'pip', 'install', '--quiet',
+                        '--disable-pip-version-check', *REQUIREMENTS],
+                       check=True)
+        (GLUONCV / 'ready').touch()
+    return python
+
+
+def import_seconds(module):
+    """Seconds that a fresh interpreter takes for its imports."""
+    code = {'d2l_ext': 'import d2l_ext',
+            'd2l': 'import mxnet; import d2l.mxnet'}[module]
+    start = time.perf_counter()
+    subprocess.run([sys.executable, '-c', code], check=True)
+    return {'seconds': time.perf_counter() - start}
+
+
+def peak_memory(*what):
+    command = [sys.executable, HERE / 'memory.py', *map(str, what)]
+    return int(subprocess.run(command, check=True, capture_output=True,
+                              text=True).stdout)
+
+
+def measure(repetitions):
+    """Everything that build/bench.json holds."""
+    threads = len(os.sched_getaffinity(0))
+    # What MXNet takes unless it is told: half of the cores.
+    plain_threads = str(max(1, threads // 2))
+    settings = json.dumps({'side': 256, 'batch_size': 8})
+    workers = {
+        'ours': Worker([sys.executable, HERE / 'ours.py']),
+        'plain': Worker([sys.executable, HERE / 'ours.py', 'plain'],
+                        OMP_NUM_THREADS=plain_threads),
+        'theirs': Worker([make_gluoncv(), HERE / 'theirs.py', settings],
+                         OMP_NUM_THREADS=str(threads)),
+        'import': lambda module, _: import_seconds(module)}
+    seconds = {row.title: ([], []) for row in ROWS}
+    shares = []
+    for _ in tqdm(range(repetitions), 'rows'):
+        for row in ROWS:
+            for (workload, worker), taken in zip((row.ours, row.other),
+                                                 seconds[row.title]):
+                taken.append(workers[worker](
+                    workload, row.repetitions)['seconds'])
+        shares.append(workers['ours']('data')['share'])
+    for name in ('plain', 'theirs'):
+        workers[name].close()
+    curves = {curve.title: measure_curve(workers['ours'], curve, repetitions)
+              for curve in tqdm(CURVES, 'curves')}
+    workers['ours'].close()
+    return {'machine': machine(threads), 'rows': seconds,
+            'data wait': shares, 'curves': curves, 'memory': {
+                'bare': peak_memory('bare'),
+                'decoded': peak_memory('decoded', PICTURES),
+                'loader': {n: peak_memory('loader', n) for n in (
+                    PICTURES // 10, PICTURES, 10 * PICTURES)}}}
+
+
+def measure_curve(ours, curve, repetitions):
+    """Seconds by workload and value, the values in turns."""
+    taken = {name: {str(value): [] for value in curve.values}
+             for name in STEPS}
+    for _ in range(repetitions):
+        for value in curve.values:
+            options = {**curve.fixed, curve.option: curve.argument(value)}
+            for name in STEPS:
+                shape = {key: options[key] for key in ('batch_size', 'side')
+                         if key in options}
+                answer = ours(name, 1, **(
+                    shape if name == 'backbone' else options))
+                taken[name][str(value)].append(answer['seconds'])
+    return taken
+
+
+def machine(threads):
+    versions = {name: metadata.version(name) for name in (
+        'mxnet', 'numpy', 'd2l')}
+    return {'processor': processor(), 'threads': threads,
+            'system': platform.platform(terse=True),
+            'Python': platform.python_version(), **versions,
+            'against': REQUIREMENTS[0]}
+
+
+def ratio(row, seconds):
+    ours, other = map(statistics.median, seconds)
+    return other / ours if row.at_least else ours / other
+
+
+def quartiles(values):
+    return statistics.quantiles(values, n=4)[::2]
+
+
+def verdicts(result):
+    """Title, ratio, goal and whether it is met, for each goal."""
+    for row in ROWS:
+        value = ratio(row, result['rows'][row.title])
+        if row.goal is None:
+            yield row.title, f'{value:.2f}', '', True
+            continue
+        met = value >= row.goal if row.at_least else value <= row.goal
+        sign = '≥' if row.at_least else '≤'
+        yield row.title, f'{value:.2f}', f'{sign} {row.goal:g}', met
+    wait = statistics.median(result['data wait'])
+    yield ('waiting for data, share of a training step', f'{wait:.2%}',
+           '≤ 2 %', wait <= .02)
+    memory = result['memory']
+    loader = [memory['loader'][str(n)] - memory['bare']
+              for n in (PICTURES, 10 * PICTURES)]
+    share = loader[0] / (memory['decoded'] - memory['bare'])
+    yield (f'memory for {PICTURES:,} pictures, share of decoded ones',
+           f'{share:.2f}', '≤ 0.2', share <= .2)
+    growth = loader[1] / loader[0]
+    yield ('memory for ten times as many pictures', f'{growth:.2f}',
+           '≤ 1.1', growth <= 1.1)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('what', choices=('run', 'check'))
+    parser.add_argument('--repetitions', type=int, default=5)
+    args = parser.parse_args()
+    if args.what == 'run':
+        BUILD.mkdir(exist_ok=True)
+        RESULT.write_text(json.dumps(measure(args.repetitions), indent=1))
+    result = json.loads(RESULT.read_text())
+    missed = 0
+    for title, value, goal, met in verdicts(result):
+        print(f'{title:68} {value:>7} {goal:>7} {"" if met else " missed"}')
+        missed += not met
+    if args.what == 'check' and missed:
+        sys.exit(f'{missed} goals are missed.')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,222 @@
+"""What is measured of this project, as workloads for `worker.serve`.
+
+    python benchmarks/ours.py            the library as it is
+    python benchmarks/ours.py plain      without any of its haste
+"""
+import functools
+import sys
+import time
+from unittest import mock
+
+import d2l_ext as d2l  # isort: skip
+import mxnet
+import plain
+from mxnet import autograd, cpu, init, np, npx
+from worker import serve
+
+from d2l_ext import rcnn, rpn, steps, training
+
+BATCH_SIZE, SIDE = 32, 256
+CLASSES = 'cat', 'dog'
+PLAIN = sys.argv[1:] == ['plain']
+
+
+def replace_helpers():
+    """Loops in place of array operations, for the life of the process."""
+    rpn.label_anchors = rcnn.label_anchors = plain.label_anchors
+    for module in (rpn, steps, d2l):
+        module.predict_rpn = plain.predict_rpn
+
+
+def drawn(split, side=SIDE):
+    root, _ = d2l.voc_dir()
+    return d2l.VOCDetection(root, split, side, side, CLASSES)
+
+
+def batch(batch_size=BATCH_SIZE, side=SIDE):
+    """Pictures of the embedded set with their ground truth."""
+    return next(iter(d2l.load_batches(drawn('train', side), batch_size)))
+
+
+def random_truth(batch_size, num_objects):
+    corners = np.sort(np.random.uniform(
+        size=(batch_size, num_objects, 2, 2)), axis=2)
+    classes = np.random.randint(0, len(CLASSES), (
+        batch_size, num_objects, 1)).astype('float32')
+    return np.concatenate(
+        (classes, corners.reshape(batch_size, -1, 4)), axis=2)
+
+
+def backbone():
+    model = d2l.detection_backbone()
+    model.initialize(init.Xavier())
+    if PLAIN:
+        model.hybridize(False)
+    return model
+
+
+def backbone_alone(**shape):
+    """Forward and backward pass, as training has to do them anyway."""
+    model, (X, _) = backbone(), batch(**shape)
+
+    def run():
+        with autograd.record():
+            features = model(X)
+        features.backward()
+        mxnet.nd.waitall()
+    return run
+
+
+def training_step(stage, sizes=d2l.rpn.SIZES, num_objects=None, **shape):
+    """One batch through `train_detection`, with all that belongs to it."""
+    anchor_fn = functools.partial(d2l.rpn_anchors, sizes=sizes)
+    models = [backbone(), d2l.RPNOutput(len(sizes) + 2),
+              d2l.FasterRCNNOutput(len(CLASSES))]
+    X, Y = batch(**shape)
+    data = [(X, Y if num_objects is None else
+             random_truth(len(X), num_objects))]
+    for model in models[1:]:
+        model.initialize(init.Xavier())
+    if stage == 'rpn':
+        output, batch_fn = models[1], functools.partial(
+            rpn.rpn_batch, anchor_fn=anchor_fn)
+    else:
+        output, batch_fn = models[2], steps.faster_rcnn_batch_fn(
+            models[1], anchor_fn)
+
+    def run():
+        # The plot, drawn once an epoch, is not part of a step.
+        with mock.patch.object(training, 'LivePlot'):
+            # At a rate this small the models, and so the number of
+            # proposals, stay what they are.
+            d2l.train_detection(models[0], output, batch_fn, data, [],
+                                d2l.DetectionLoss(1), 1, 1e-9, 1e-9, cpu())
+        mxnet.nd.waitall()
+    return run
+
+
+def both_steps():
+    """A step of each of the chapter's two trainings."""
+    first, second = training_step('rpn'), training_step('rcnn')
+
+    def run():
+        first()
+        second()
+    return run
+
+
+def proposals(predict_rpn=rpn.predict_rpn):
+    output = d2l.RPNOutput()
+    output.initialize(init.Xavier())
+    features = backbone()(batch()[0])
+
+    def run():
+        predict_rpn(features, output, d2l.rpn_anchors, .7)
+        mxnet.nd.waitall()
+    return run
+
+
+def labels(label_anchors=d2l.label_anchors):
+    """Of 32 images x 320 anchors x 4 objects."""
+    anchors = d2l.generate_anchors(8, 8, d2l.rpn.SIZES, d2l.rpn.RATIOS)
+    truth = random_truth(BATCH_SIZE, 4)
+
+    def run():
+        label_anchors(truth, anchors, .7, .3, 5)
+        mxnet.nd.waitall()
+    return run
+
+
+class TimedIterator:
+    """Some batches, and how long their user waited for them."""
+
+    def __init__(self, loader, length):
+        self._loader, self._length, self.waited = loader, length, 0.
+
+    def __len__(self):
+        return self._length
+
+    def __iter__(self):
+        start = time.perf_counter()
+        batches = iter(self._loader)
+        for _ in range(self._length):
+            item = next(batches)
+            self.waited += time.perf_counter() - start
+            yield item
+            start = time.perf_counter()
+
+
+def data_wait():
+    """Share of four training steps that is spent on waiting for data."""
+    loader = d2l.load_batches(drawn('train'), BATCH_SIZE, True)
+    model, output = backbone(), d2l.RPNOutput()
+    output.initialize(init.Xavier())
+
+    def run():
+        timed = TimedIterator(loader, 4)
+        with mock.patch.object(training, 'LivePlot'):
+            epoch, = d2l.train_detection(
+                model, output, rpn.rpn_batch, timed, [],
+                d2l.DetectionLoss(1), 1, 1e-9, 1e-9, cpu())
+        return {'share': timed.waited / epoch.seconds}
+    return run
+
+
+def joint_step():
+    """One batch through the best recipe, stride 16 and RoIAlign."""
+    recipe = d2l.BEST._replace(
+        steps=(d2l.Step('joint', 1, 1e-9, 1e-9),))
+    detector = d2l.make_detector(recipe, CLASSES)
+    data = [batch(recipe.batch_size)]
+
+    def run():
+        with mock.patch.object(training, 'LivePlot'):
+            d2l.train_recipe(recipe, detector, data, [])
+        mxnet.nd.waitall()
+    return run
+
+
+def inference():
+    """Images to detections."""
+    detector = d2l.make_detector(d2l.CHAPTER, CLASSES)
+    dataset = drawn('val')
+    pictures = [dataset.read_image(i) for i in range(BATCH_SIZE)]
+
+    def run():
+        d2l.predict_faster_rcnn(detector, pictures)
+    return run
+
+
+def forward_in_training_form():
+    """The backbone alone, as the forward pass of a training step has it."""
+    model, (X, _) = backbone(), batch()
+
+    def run():
+        with autograd.train_mode():
+            model(X).wait_to_read()
+    return run
+
+
+WORKLOADS = {
+    'backbone': backbone_alone,
+    'RPN step': functools.partial(training_step, 'rpn'),
+    'Faster R-CNN step': functools.partial(training_step, 'rcnn'),
+    'both steps': both_steps,
+    'labels': labels,
+    'plain labels': functools.partial(labels, plain.label_anchors),
+    'list labels': functools.partial(labels, functools.partial(
+        plain.label_anchors, rows_of=np.ndarray.tolist)),
+    'proposals': proposals,
+    'plain proposals': functools.partial(proposals, plain.predict_rpn),
+    'training step': joint_step,
+    'inference': inference,
+    'forward': forward_in_training_form,
+    'data': data_wait,
+}
+
+if __name__ == '__main__':
+    npx.set_np()
+    npx.random.seed(0)
+    if PLAIN:
+        replace_helpers()
+    serve(WORKLOADS)
