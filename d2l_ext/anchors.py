@@ -14,6 +14,10 @@ from .boxes import CENTER_SCALE, SIZE_SCALE
 
 __all__ = ['generate_anchors', 'label_anchors']
 
+# Makes any IoU greater than one, whatever the boxes. A power of two: the
+# order of what is multiplied stays, to the last bit.
+CLAIM = 2.**100
+
 
 def generate_anchors(height: int, width: int, sizes: Sequence[float],
                      ratios: Sequence[float],
@@ -103,58 +107,52 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
     """
     if 0 in (ground_truth.shape[1], anchors.shape[1]):
         shape = len(ground_truth), anchors.shape[1]
-        classes = overlap = np.full(shape, -1., ctx=anchors.ctx)
-        positive = overlap > pos_iou
+        classes = overlap = np.zeros(shape, ctx=anchors.ctx)
         offsets = np.zeros((*shape, 4), ctx=anchors.ctx)
+        positive = overlap > 0
     else:
-        owner, overlap, forced = _match(ground_truth, anchors)
-        positive = (overlap > pos_iou) | forced
-        classes = _classes(ground_truth, owner)
-        offsets = _offsets(ground_truth, anchors, owner, positive)
-    background = (overlap < neg_iou) & ~positive
+        classes, boxes = np.split(ground_truth, [1], axis=2)
+        boxes = boxes * (classes >= 0)   # of padding: without area
+        owner, overlap = _match(boxes, anchors)
+        positive = overlap > pos_iou
+        classes = _classes(classes, owner)
+        offsets = _offsets(boxes, anchors, owner, positive)
     num_positive = positive.astype('float32').sum(axis=1)
-    drawn = draw(background, neg_pos_ratio * np.maximum(num_positive, 1))
+    drawn = draw(overlap < neg_iou,
+                 neg_pos_ratio * np.maximum(num_positive, 1))
     labels = np.where(positive, classes + 1, drawn.astype('float32') - 1)
     return labels, offsets
 
 
-def _match(ground_truth, anchors):
-    """Object of each anchor, their IoU, and whether the object insists.
+def _match(boxes, anchors):
+    """Object of each anchor, and their IoU, both of shape (B, n).
 
-    All three have the shape (B, n).
+    Where an object claims an anchor as its best one, the IoU is multiplied
+    by `CLAIM`.
     """
     overlaps = nd.contrib.box_iou(                          # (B, m, n)
-        ground_truth[:, :, 1:].as_nd_ndarray(),
-        anchors.T.as_nd_ndarray()).as_np_ndarray()
-    exists = ground_truth[:, :, :1] >= 0                    # (B, m, 1)
-    overlaps = np.where(exists, overlaps, -1.)
-    # An object insists on its best anchor, among equals on the first, if
-    # it touches any.
-    touches = overlaps.max(axis=2, keepdims=True) > 0
-    best_anchor = npx.one_hot(overlaps.argmax(axis=2), anchors.shape[1])
-    insists = best_anchor * touches
-    forced = insists.max(axis=1) > 0
-    # An anchor takes the largest overlap of the objects that insist on it,
-    # or else of all; 2 is more than an overlap can be.
-    owner = (overlaps + 2 * insists).argmax(axis=1)
-    return owner, overlaps.max(axis=1), forced
+        boxes.as_nd_ndarray(), anchors.T.as_nd_ndarray()).as_np_ndarray()
+    # An object claims the anchor that it overlaps most, among equals the
+    # first; where it overlaps none there is nothing to multiply.
+    claims = overlaps * npx.one_hot(overlaps.argmax(axis=2),
+                                    anchors.shape[1], CLAIM, 1)
+    owner = claims.argmax(axis=1)
+    return owner, npx.pick(claims, owner, axis=1)
 
 
-def _classes(ground_truth, owner):
+def _classes(classes, owner):
     """Class of each anchor's object, (B, n)."""
-    one_hot = npx.one_hot(owner, ground_truth.shape[1])     # (B, n, m)
-    return npx.batch_dot(one_hot, ground_truth[:, :, :1])[:, :, 0]
+    one_hot = npx.one_hot(owner, classes.shape[1])          # (B, n, m)
+    return npx.batch_dot(one_hot, classes).reshape(owner.shape)
 
 
-def _offsets(ground_truth, anchors, owner, positive):
+def _offsets(boxes, anchors, owner, positive):
     """Offsets from positive anchors to their objects, (B, n, 4)."""
-    batch_size, num_anchors = owner.shape
-    anchors = np.broadcast_to(anchors.T, (batch_size, num_anchors, 4))
+    anchors = np.broadcast_to(anchors.T, (*owner.shape, 4))
     offsets, _ = nd.contrib.box_encode(
         positive.astype('float32').as_nd_ndarray(),
         owner.astype('float32').as_nd_ndarray(), anchors.as_nd_ndarray(),
-        ground_truth[:, :, 1:].as_nd_ndarray(),
-        nd.zeros(4, ctx=anchors.ctx),
+        boxes.as_nd_ndarray(), nd.zeros(4, ctx=anchors.ctx),
         nd.array([1 / CENTER_SCALE] * 2 + [1 / SIZE_SCALE] * 2,
                  ctx=anchors.ctx))
     return offsets.as_np_ndarray()
@@ -166,5 +164,8 @@ def draw(candidate, quota):
         return candidate
     lot = np.random.uniform(size=candidate.shape, ctx=candidate.ctx)
     lot = np.where(candidate, lot, 2.)
-    rank = lot.argsort(axis=1).argsort(axis=1).astype('float32')
-    return candidate & (rank < quota[:, None])
+    # The greatest lot that is drawn. `pick` takes the last for a quota
+    # greater than n, and would take the first for a quota of zero.
+    last = npx.pick(np.sort(lot, axis=1), np.ceil(quota) - 1, axis=1)
+    last = np.where(quota > 0, last, -1.)
+    return candidate & (lot <= np.expand_dims(last, axis=1))

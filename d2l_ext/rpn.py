@@ -249,5 +249,7 @@ def predict_rpn(backbone_features: np.ndarray, output_model: nn.Block,
     boxes = anchor_plus_offset(anchors[:, None], offsets)   # (4, B, n)
     rows = np.concatenate([np.zeros_like(scores)[None], scores[None],
                            boxes]).transpose(1, 2, 0)
-    return [[kept[:, 1], project_box(kept[:, 2:].T)]
-            for kept in batch_nms(rows, nms_threshold)]
+    kept = [np.split(image, [1, 2], axis=1)
+            for image in batch_nms(rows, nms_threshold)]
+    return [[scores.reshape(-1), project_box(boxes.T)]
+            for _, scores, boxes in kept]
