@@ -2,6 +2,7 @@
 import csv
 import json
 import re
+import subprocess
 import sys
 import time
 
@@ -11,6 +12,7 @@ import nbformat
 import psutil
 import pytest
 from assignments import NAME, SOURCE, CourseError
+from helpers import ROOT
 
 SOURCE_CELLS = {cell.metadata['nbgrader']['grade_id']: cell.source
                 for cell in nbformat.read(SOURCE, 4).cells
@@ -373,3 +375,12 @@ def test_nothing_is_written_at_home(released, home):
 def test_nbgrader_failing_is_told(tmp_path):
     with pytest.raises(CourseError, match='generate_assignment failed'):
         assignments.nbgrader(tmp_path, 'generate_assignment', 'nothing')
+
+
+@pytest.mark.parametrize('given', [[], ['SUBMISSIONS=no such folder']])
+def test_make_grade_asks_for_a_folder(given):
+    result = subprocess.run(['make', 'grade', *given], cwd=ROOT,
+                            capture_output=True, text=True, check=False)
+    assert result.returncode
+    assert result.stdout == ('Say where the submissions are: make grade '
+                             'SUBMISSIONS=FOLDER\n')
