@@ -85,9 +85,7 @@ def test_the_search_finds_roi_pooling(visit):
     field.wait_for()
     field.fill('RoI pooling')
     field.press('Enter')
-    page.wait_for_selector('#search-results li a')
-    found = page.locator('#search-results li a').all_text_contents()
-    assert any('Faster R-CNN' in title for title in found)
+    # Results appear one after the other.
     page.locator('#search-results li a', has_text='Faster R-CNN').first.click()
     page.wait_for_url('**/notebooks/faster-rcnn.html*')
 
