@@ -14,9 +14,8 @@ from .errors import DatasetError
 __all__ = ['list_pictures', 'read_picture']
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.gif', '.tif', '.tiff')
-# More pixels than any camera's: a small file can claim to have billions.
-MAX_PIXELS = 150_000_000
-# What Pillow raises at one broken file or another.
+# What Pillow raises at one broken file or another, and at one that claims to
+# have more pixels than any camera's (178 million).
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError,
           TypeError, ArithmeticError, struct.error,
           Image.DecompressionBombError)
@@ -58,9 +57,6 @@ def open_picture(path: Union[str, os.PathLike], read: Callable):
     """What `read` makes of a picture; a clear error if it is none."""
     try:
         with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f'{image.width} x {image.height} pixels '
-                                 'are too many')
             return read(image)
     except FileNotFoundError:
         raise DatasetError(f'{path}: there is no such picture.') from None

@@ -1,6 +1,7 @@
 """A training that was stopped, however, goes on as if nothing had been."""
 import ast
 import contextlib
+import json
 import os
 import random
 import resource
@@ -97,6 +98,11 @@ def test_an_interrupted_training_goes_on(tmp_path, undisturbed, stop_at):
     path = tmp_path / 'run.npz'
     with pytest.raises(KeyboardInterrupt, match=r'goes on from .*run\.npz'):
         train(path, Batches(stop_at))
+    # No batch that was done is lost.
+    epochs, batch = divmod(stop_at - 1, 2 * NUM_BATCHES)
+    steps = epochs * NUM_BATCHES + min(batch + 1, NUM_BATCHES)
+    with numpy.load(path) as file:
+        assert json.loads(str(file['about']))['updates'] == [steps] * 2
     assert same(train(path, resume=True), undisturbed)
 
 
