@@ -26,6 +26,7 @@ from d2l_ext.machine import processor
 ROOT = Path(__file__).parent.parent
 HERE, BUILD = ROOT / 'benchmarks', ROOT / 'build'
 RESULT, GLUONCV = BUILD / 'bench.json', BUILD / 'gluoncv'
+OURS = sys.executable, HERE / 'ours.py'
 PICTURES = 1300
 # GluonCV needs no newer ones, and MXNet bears no newer NumPy.
 REQUIREMENTS = ('gluoncv==0.10.5', 'mxnet==1.9.1', 'numpy==1.23.5')
@@ -134,8 +135,8 @@ def measure(repetitions):
     plain_threads = str(max(1, threads // 2))
     settings = json.dumps({'side': 256, 'batch_size': 8})
     workers = {
-        'ours': Worker([sys.executable, HERE / 'ours.py']),
-        'plain': Worker([sys.executable, HERE / 'ours.py', 'plain'],
+        'ours': Worker(OURS),
+        'plain': Worker([*OURS, 'plain'],
                         OMP_NUM_THREADS=plain_threads),
         'theirs': Worker([make_gluoncv(), HERE / 'theirs.py', settings],
                          OMP_NUM_THREADS=str(threads)),
@@ -149,11 +150,10 @@ def measure(repetitions):
                 taken.append(workers[worker](
                     workload, row.repetitions)['seconds'])
         shares.append(workers['ours']('data')['share'])
-    for name in ('plain', 'theirs'):
+    for name in ('ours', 'plain', 'theirs'):
         workers[name].close()
-    curves = {curve.title: measure_curve(workers['ours'], curve, repetitions)
+    curves = {curve.title: measure_curve(curve, repetitions)
               for curve in tqdm(CURVES, 'curves')}
-    workers['ours'].close()
     return {'machine': machine(threads), 'rows': seconds,
             'data wait': shares, 'curves': curves, 'memory': {
                 'bare': peak_memory('bare'),
@@ -162,19 +162,22 @@ def measure(repetitions):
                     PICTURES // 10, PICTURES, 10 * PICTURES)}}}
 
 
-def measure_curve(ours, curve, repetitions):
-    """Seconds by workload and value, the values in turns."""
-    taken = {name: {str(value): [] for value in curve.values}
-             for name in STEPS}
-    for _ in range(repetitions):
-        for value in curve.values:
-            options = {**curve.fixed, curve.option: curve.argument(value)}
+def measure_curve(curve, repetitions):
+    """Seconds by workload and value."""
+    taken = {name: {} for name in STEPS}
+    for value in curve.values:
+        # A process for each, for together they would fill the memory.
+        ours = Worker(OURS)
+        options = {**curve.fixed, curve.option: curve.argument(value)}
+        shape = {key: options[key] for key in ('batch_size', 'side')
+                 if key in options}
+        for _ in range(repetitions):
             for name in STEPS:
-                shape = {key: options[key] for key in ('batch_size', 'side')
-                         if key in options}
                 answer = ours(name, 1, **(
                     shape if name == 'backbone' else options))
-                taken[name][str(value)].append(answer['seconds'])
+                taken[name].setdefault(str(value), []).append(
+                    answer['seconds'])
+        ours.close()
     return taken
 
 
