@@ -57,19 +57,19 @@ ROWS = [
     Row('the same, against loops over lists of floats',
         ('labels', 'ours'), ('list labels', 'ours'), None, True, 10),
     Row('predict_rpn, 32 images, against loops over lists of floats',
-        ('proposals', 'ours'), ('plain proposals', 'ours'), 10, True),
+        ('proposals', 'ours'), ('plain proposals', 'ours'), 10, True, 3),
     Row("a step of each stage, against loops, imperative, MXNet's threads",
         ('both steps', 'ours'), ('both steps', 'plain'), 2.3, True),
     Row('inference with detections, against the forward pass of training',
-        ('inference', 'ours'), ('forward', 'ours'), 1.3, True),
+        ('inference', 'ours'), ('forward', 'ours'), 1.3, True, 2),
     Row('import d2l_ext, against import mxnet and d2l',
-        ('d2l_ext', 'import'), ('d2l', 'import'), 1.1),
+        ('d2l_ext', 'import'), ('d2l', 'import'), 1.1, repetitions=3),
     Row('targets of 32 images, against GluonCV',
         ('labels', 'ours'), ('labels', 'theirs'), 1, True, 10),
     Row('proposals of 32 images, against GluonCV',
-        ('proposals', 'ours'), ('proposals', 'theirs'), 1, True),
+        ('proposals', 'ours'), ('proposals', 'theirs'), 1, True, 10),
     Row('training step of the best recipe, against GluonCV',
-        ('training step', 'ours'), ('training step', 'theirs'), 1, True),
+        ('training step', 'ours'), ('training step', 'theirs'), 1, True, 3),
 ]
 
 STEPS = ('backbone', 'RPN step', 'Faster R-CNN step')
@@ -113,13 +113,14 @@ def make_gluoncv():
     return python
 
 
-def import_seconds(module):
+def import_seconds(module, repetitions):
     """Seconds that a fresh interpreter takes for its imports."""
     code = {'d2l_ext': 'import d2l_ext',
             'd2l': 'import mxnet; import d2l.mxnet'}[module]
     start = time.perf_counter()
-    subprocess.run([sys.executable, '-c', code], check=True)
-    return {'seconds': time.perf_counter() - start}
+    for _ in range(repetitions):
+        subprocess.run([sys.executable, '-c', code], check=True)
+    return {'seconds': (time.perf_counter() - start) / repetitions}
 
 
 def peak_memory(*what):
@@ -140,7 +141,7 @@ def measure(repetitions):
                         OMP_NUM_THREADS=plain_threads),
         'theirs': Worker([make_gluoncv(), HERE / 'theirs.py', settings],
                          OMP_NUM_THREADS=str(threads)),
-        'import': lambda module, _: import_seconds(module)}
+        'import': import_seconds}
     seconds = {row.title: ([], []) for row in ROWS}
     shares = []
     for _ in tqdm(range(repetitions), 'rows'):

@@ -48,9 +48,11 @@ def table(header, rows):
 
 def milliseconds(values):
     """Median and quartiles."""
-    low, high = bench.quartiles(values)
-    return (f'{1000 * statistics.median(values):,.3g} '
-            f'({1000 * low:,.3g} to {1000 * high:,.3g})')
+    median, low, high = (
+        f'{x:,.0f}' if x >= 100 else f'{x:.3g}' for x in (
+            1000 * statistics.median(values),
+            *(1000 * x for x in bench.quartiles(values))))
+    return f'{median} ({low} to {high})'
 
 
 def times_table(result):
@@ -85,22 +87,21 @@ def draw_curve(title, curve):
 
 
 def growth(curve, name):
-    """How many times as long for how many times as much."""
+    """The least and the most, and how many times as long that takes."""
     taken = {int(value): statistics.median(x)
              for value, x in curve[name].items()}
     least, most = min(taken), max(taken)
-    return most / least, taken[most] / taken[least]
+    return least, most, taken[most] / taken[least]
 
 
 def curve_section(title, curve):
-    step = 'Faster R-CNN step'
-    more, longer = growth(curve, step)
-    _, backbone = growth(curve, 'backbone')
+    least, most, step = growth(curve, 'Faster R-CNN step')
+    *_, backbone = growth(curve, 'backbone')
     return f"""\
 ![Seconds of a training step against {title}]({draw_curve(title, curve)})
 
-**{title.capitalize()}.** With {more:.3g} times as many, a Faster R-CNN step \
-takes {longer:.3g} times as long, the backbone alone {backbone:.3g} times.
+**{title.capitalize()}.** From {least:,} to {most:,}, a Faster R-CNN step \
+takes {step:.3g} times as long, the backbone alone {backbone:.3g} times.
 """
 
 
@@ -133,8 +134,8 @@ ratios with their goals. What is compared takes turns; figures are medians of
 {repetitions} repetitions, with quartiles. Measured on {machine['threads']} \
 cores of an {machine['processor']},
 with MXNet {machine['mxnet']}, Python {machine['Python']} and NumPy \
-{machine['numpy']}, without a GPU; batches of 32 pictures of
-256 x 256 pixels where nothing else is said.
+{machine['numpy']}, without a GPU; batches
+of 32 pictures of 256 x 256 pixels where nothing else is said.
 
 ## Goals
 
