@@ -379,8 +379,9 @@ def test_nbgrader_failing_is_told(tmp_path):
 
 @pytest.mark.parametrize('given', [[], ['SUBMISSIONS=no such folder']])
 def test_make_grade_asks_for_a_folder(given):
-    result = subprocess.run(['make', 'grade', *given], cwd=ROOT,
-                            capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        ['make', '--no-print-directory', 'grade', *given], cwd=ROOT,
+        capture_output=True, text=True, check=False)
     assert result.returncode
     assert result.stdout == ('Say where the submissions are: make grade '
                              'SUBMISSIONS=FOLDER\n')
