@@ -31,7 +31,7 @@ extensions = [
     'book_objects',
     'book_solutions',
 ]
-exclude_patterns = ['README.md', 'assignments', 'slides']
+exclude_patterns = ['README.md']
 language = 'en'
 nitpicky = True
 
