@@ -107,19 +107,17 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
     """
     if 0 in (ground_truth.shape[1], anchors.shape[1]):
         shape = len(ground_truth), anchors.shape[1]
-        classes = overlap = np.zeros(shape, ctx=anchors.ctx)
+        classes = overlap = positive = np.zeros(shape, ctx=anchors.ctx)
         offsets = np.zeros((*shape, 4), ctx=anchors.ctx)
-        positive = overlap > 0
     else:
         classes, boxes = np.split(ground_truth, [1], axis=2)
         boxes = boxes * (classes >= 0)   # of padding: without area
         owner, overlap = _match(boxes, anchors)
-        positive = overlap > pos_iou
+        positive = (overlap > pos_iou).astype('float32')
         classes = _classes(classes, owner)
         offsets = _offsets(boxes, anchors, owner, positive)
-    num_positive = positive.astype('float32').sum(axis=1)
     drawn = draw(overlap < neg_iou,
-                 neg_pos_ratio * np.maximum(num_positive, 1))
+                 neg_pos_ratio * np.maximum(positive.sum(axis=1), 1))
     labels = np.where(positive, classes + 1, drawn.astype('float32') - 1)
     return labels, offsets
 
@@ -150,9 +148,9 @@ def _offsets(boxes, anchors, owner, positive):
     """Offsets from positive anchors to their objects, (B, n, 4)."""
     anchors = np.broadcast_to(anchors.T, (*owner.shape, 4))
     offsets, _ = nd.contrib.box_encode(
-        positive.astype('float32').as_nd_ndarray(),
-        owner.astype('float32').as_nd_ndarray(), anchors.as_nd_ndarray(),
-        boxes.as_nd_ndarray(), nd.zeros(4, ctx=anchors.ctx),
+        positive.as_nd_ndarray(), owner.astype('float32').as_nd_ndarray(),
+        anchors.as_nd_ndarray(), boxes.as_nd_ndarray(),
+        nd.zeros(4, ctx=anchors.ctx),
         nd.array([1 / CENTER_SCALE] * 2 + [1 / SIZE_SCALE] * 2,
                  ctx=anchors.ctx))
     return offsets.as_np_ndarray()
