@@ -176,9 +176,9 @@ def joint_step():
     return run
 
 
-def inference():
+def inference(prepare=lambda detector: detector):
     """Images to detections."""
-    detector = d2l.make_detector(d2l.CHAPTER, CLASSES)
+    detector = prepare(d2l.make_detector(d2l.CHAPTER, CLASSES))
     dataset = drawn('val')
     pictures = [dataset.read_image(i) for i in range(BATCH_SIZE)]
 
@@ -210,6 +210,8 @@ WORKLOADS = {
     'plain proposals': functools.partial(proposals, plain.predict_rpn),
     'training step': joint_step,
     'inference': inference,
+    'inference in bfloat16': functools.partial(
+        inference, d2l.with_bfloat16),
     'forward': forward_in_training_form,
     'data': data_wait,
 }

@@ -27,6 +27,7 @@ from .figures import *  # noqa: F403
 from .files import *  # noqa: F403
 from .inspection import *  # noqa: F403
 from .losses import *  # noqa: F403
+from .low_precision import *  # noqa: F403
 from .machine import *  # noqa: F403
 from .pictures import *  # noqa: F403
 from .plotting import *  # noqa: F403

@@ -12,7 +12,7 @@ said otherwise, and results live on the device of the arguments.
 from __future__ import annotations
 
 import math
-from typing import List
+from typing import Optional, Tuple
 
 import numpy
 from mxnet import nd, np
@@ -206,12 +206,13 @@ def nms(scores: np.ndarray, boxes: np.ndarray,
     if n == 0:
         return index.astype('int32')
     rows = np.concatenate([np.stack([index, scores]), boxes]).T
-    kept = batch_nms(rows[None], iou_threshold)[0]
+    kept, _ = batch_nms(rows[None], iou_threshold)
     return kept[:, 0].astype('int32')
 
 
 def batch_nms(rows: np.ndarray, iou_threshold: float,
-              by_class: bool = False) -> List[np.ndarray]:
+              by_class: bool = False, max_kept: Optional[int] = None
+              ) -> Tuple[np.ndarray, numpy.ndarray]:
     """Suppress the boxes of several images at once.
 
     Parameters
@@ -222,22 +223,27 @@ def batch_nms(rows: np.ndarray, iou_threshold: float,
         As for `nms`.
     by_class : bool
         Whether boxes compete only with boxes of the same id.
+    max_kept : int, optional
+        So many of the best boxes of an image at most.
 
     Returns
     -------
-    list of ndarray, shape (k, 6)
-        The rows of each image that are kept, by falling score.
+    kept : ndarray, shape (K, 6)
+        The rows that are kept: image by image, by falling score.
+    counts : numpy.ndarray, shape (B,), int
+        How many of them belong to each image.
     """
-    if rows.shape[1] == 0:
-        return list(rows)
+    if 0 in (rows.shape[1], max_kept):
+        return rows[:0].reshape(0, 6), numpy.zeros(len(rows), int)
+    # The operator moves what it keeps to the front and fills up with -1.
     kept = nd.contrib.box_nms(
         rows.as_nd_ndarray(), overlap_thresh=iou_threshold,
         valid_thresh=-math.inf, coord_start=2, score_index=1,
         id_index=0 if by_class else -1, force_suppress=not by_class
-    ).as_np_ndarray()
-    # The operator moves what it keeps to the front and fills up with -1.
-    counts = (kept[:, :, 0] >= 0).sum(axis=1).asnumpy()
-    return [image[:int(k)] for image, k in zip(kept, counts)]
+    ).as_np_ndarray()[:, :max_kept]
+    valid = kept[:, :, 0] >= 0
+    return (kept.reshape(-1, 6)[valid.reshape(-1)],
+            valid.sum(axis=1).asnumpy())
 
 
 def to_pixels(boxes, size):

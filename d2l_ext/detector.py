@@ -16,7 +16,7 @@ from .boxes import to_pixels
 from .pictures import list_pictures, read_picture, resized
 from .rcnn import predict_rcnn
 from .rpn import predict_rpn, rpn_anchors
-from .voc import VOCDetection, load_batches, normalize
+from .voc import VOCDetection, load_batches, normalize, to_array
 
 __all__ = ['Detection', 'Detector', 'detect_batches', 'predict_faster_rcnn']
 
@@ -147,7 +147,7 @@ def _both_stages(detector, X, score_threshold=.01, nms_threshold=.3,
 
 
 def _batch(pictures, size):
-    return np.array(normalize(numpy.stack([
+    return to_array(normalize(numpy.stack([
         resized(picture, size) for picture in pictures])))
 
 

@@ -5,8 +5,10 @@ image, C classes without the background.
 """
 from __future__ import annotations
 
+import math
 from typing import List, Tuple
 
+import numpy
 from mxnet import np, npx
 from mxnet.gluon import nn
 
@@ -129,36 +131,45 @@ def predict_rcnn(backbone_features: np.ndarray, output_model: nn.Block,
         probabilities (k,), by falling probability, and corner boxes (4, k)
         in units of the image's sides, clipped to the image.
     """
-    proposals = [boxes[:, :max_proposals].T for _, boxes in rpn_preds]
-    rois = np.concatenate([
-        np.concatenate((np.full((len(rows), 1), i, ctx=rows.ctx), rows),
-                       axis=1) for i, rows in enumerate(proposals)])
+    proposals = [boxes[:, :max_proposals] for _, boxes in rpn_preds]
+    counts = [boxes.shape[1] for boxes in proposals]
+    images = np.array(numpy.repeat(range(len(counts)), counts), 'float32',
+                      ctx=backbone_features.ctx)
+    rois = np.concatenate(
+        (images[None], np.concatenate(proposals, axis=1))).T
     cls_preds, box_preds = output_model(backbone_features, rois)
     probabilities = npx.softmax(cls_preds)[:, 1:]
     # (4, R, 1), or (4, R, C) where each class has offsets of its own.
     offsets = box_preds.reshape(len(rois), box_preds.shape[1] // 4, 4
                                 ).transpose(2, 0, 1)
     boxes = project_box(anchor_plus_offset(rois[:, 1:].T[:, :, None],
-                                           offsets)).transpose(1, 2, 0)
-    detections, start = [], 0
-    for n in map(len, proposals):
-        detections.append(_detect(probabilities[start:start + n],
-                                  boxes[start:start + n], nms_threshold,
-                                  score_threshold, max_detections))
-        start += n
-    return detections
+                                           offsets))
+    rows = _by_image(_rows(probabilities, boxes, score_threshold), counts)
+    kept, counts = batch_nms(rows, nms_threshold, by_class=True,
+                             max_kept=max_detections)
+    classes, scores, boxes = np.split(kept.T, [1, 2])
+    ends = tuple(counts.cumsum()[:-1])
+    return [list(detections) for detections in zip(
+        np.split(classes[0], ends), np.split(scores[0], ends),
+        np.split(boxes, ends, axis=1))]
 
 
-def _detect(probabilities, boxes, nms_threshold, score_threshold,
-            max_detections):
-    n, num_classes = probabilities.shape
-    ids = np.arange(num_classes, ctx=boxes.ctx)
-    rows = np.concatenate([
-        np.broadcast_to(ids[None, :, None], (n, num_classes, 1)),
-        probabilities[:, :, None],
-        np.broadcast_to(boxes, (n, num_classes, 4))],
-        axis=2).reshape(1, -1, 6)
-    best = batch_nms(rows, nms_threshold, by_class=True)[0]
-    confident = int((best[:, 1] >= score_threshold).sum())
-    best = best[:min(confident, max_detections)]
-    return [best[:, 0], best[:, 1], best[:, 2:].T]
+def _rows(probabilities, boxes, score_threshold):
+    """A row (class, score, corners) for each class of each proposal."""
+    shape = probabilities.shape
+    classes = np.arange(shape[1], ctx=boxes.ctx)
+    scores = np.where(probabilities >= score_threshold, probabilities,
+                      -math.inf)
+    return np.stack([np.broadcast_to(classes, shape), scores,
+                     *(np.broadcast_to(x, shape) for x in boxes)], axis=2)
+
+
+def _by_image(rows, counts):
+    """Rows (R, C, 6) as (B, n, 6); images short of rows get no boxes."""
+    num_rois, num_classes, _ = rows.shape
+    none = np.full((1, num_classes, 6), -math.inf, ctx=rows.ctx)
+    index = numpy.full((len(counts), max(counts)), num_rois)
+    mask = numpy.arange(max(counts)) < numpy.array(counts)[:, None]
+    index[mask] = numpy.arange(num_rois)
+    rows = np.concatenate((rows, none))[np.array(index, ctx=rows.ctx)]
+    return rows.reshape(len(counts), -1, 6)

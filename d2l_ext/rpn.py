@@ -249,7 +249,9 @@ def predict_rpn(backbone_features: np.ndarray, output_model: nn.Block,
     boxes = anchor_plus_offset(anchors[:, None], offsets)   # (4, B, n)
     rows = np.concatenate([np.zeros_like(scores)[None], scores[None],
                            boxes]).transpose(1, 2, 0)
-    kept = [np.split(image, [1, 2], axis=1)
-            for image in batch_nms(rows, nms_threshold)]
-    return [[scores.reshape(-1), project_box(boxes.T)]
-            for _, scores, boxes in kept]
+    kept, counts = batch_nms(rows, nms_threshold)
+    _, scores, boxes = np.split(kept.T, [1, 2])             # (4, K)
+    ends = tuple(counts.cumsum()[:-1])
+    return [list(pair) for pair in zip(
+        np.split(scores[0], ends),
+        np.split(project_box(boxes), ends, axis=1))]

@@ -178,9 +178,10 @@ def _images(train_iter, number):
 
 
 def _trainer(model, learning_rate, num_steps):
+    # The scheduler can't do with a cosine of no step at all.
     schedule = lr_scheduler.CosineScheduler(
-        num_steps, base_lr=(1 - MOMENTUM) * learning_rate,
-        warmup_steps=WARMUP_STEPS)
+        max(num_steps, WARMUP_STEPS + 1),
+        base_lr=(1 - MOMENTUM) * learning_rate, warmup_steps=WARMUP_STEPS)
     return gluon.Trainer(model.collect_params(), 'sgd', {
         'lr_scheduler': schedule, 'momentum': MOMENTUM, 'wd': WEIGHT_DECAY})
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Iterator, Sequence, Tuple
 
 import numpy
-from mxnet import gluon, np
+from mxnet import gluon, nd, np
 from PIL import Image
 
 from .annotations import VOCObject, read_list
@@ -21,7 +21,7 @@ from .pictures import read_picture, resized
 
 __all__ = ['VOCDetection', 'data_dir', 'flip_left_right', 'label_rows',
            'load_batches', 'load_data_voc_detection', 'normalize',
-           'test_mode', 'voc_dir']
+           'test_mode', 'to_array', 'voc_dir']
 
 RGB_MEAN = numpy.array([.485, .456, .406], numpy.float32)
 RGB_STD = numpy.array([.229, .224, .225], numpy.float32)
@@ -280,14 +280,26 @@ def normalize(images: numpy.ndarray) -> numpy.ndarray:
     ndarray, shape (B, 3, H, W), float32
         Minus the mean of ImageNet, divided by its standard deviation.
     """
-    X = (images / numpy.float32(255) - RGB_MEAN) / RGB_STD
-    return X.transpose(0, 3, 1, 2)
+    # To transpose bytes first takes a fifth of the time.
+    X = numpy.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    mean, std = RGB_MEAN[:, None, None], RGB_STD[:, None, None]
+    return (X / numpy.float32(255) - mean) / std
+
+
+def to_array(values: numpy.ndarray) -> np.ndarray:
+    """NumPy's array as MXNet's: the same memory, not to be changed anymore.
+
+    A copy would be made by threads of its own. Once there are more of them
+    than cores, threads of OpenMP no longer wait for each other awake, and
+    RoI pooling, which has them wait for every region, takes twice as long.
+    """
+    return nd.from_numpy(values).as_np_ndarray()
 
 
 def _batchify(items):
     images, labels = zip(*items)
-    return (np.array(normalize(numpy.stack(images))),
-            np.array(numpy.stack(labels)))
+    return (to_array(normalize(numpy.stack(images))),
+            to_array(numpy.stack(labels)))
 
 
 def load_batches(dataset: VOCDetection, batch_size: int,

@@ -135,5 +135,21 @@ def test_batch_nms_by_class():
     same = [.1, .1, .6, .6]
     rows = np.array([[[0, .9, *same], [1, .8, *same], [0, .7, *same]]])
     for by_class, ids in ((True, [0, 1]), (False, [0])):
-        kept, = d2l_boxes.batch_nms(rows, .5, by_class)
+        kept, counts = d2l_boxes.batch_nms(rows, .5, by_class)
         assert kept[:, 0].asnumpy().tolist() == ids
+        assert counts.tolist() == [len(ids)]
+
+
+@pytest.mark.parametrize('max_kept', [None, 0, 3, 99])
+def test_batch_nms_serves_each_image_as_if_alone(rng, max_kept):
+    boxes = [random_boxes(rng, 20).T for _ in range(3)]
+    scores = rng.normal(size=(3, 20, 1)).astype('float32')
+    scores[1] = -numpy.inf   # an image without boxes
+    rows = np.concatenate((np.arange(20).reshape(1, 20, 1) + np.zeros(
+        (3, 1, 1)), np.array(scores), np.stack(boxes)), axis=2)
+    kept, counts = d2l_boxes.batch_nms(rows, .3, max_kept=max_kept)
+    expected = [d2l_boxes.nms(np.array(s[:, 0]), b.T, .3)[:max_kept].tolist()
+                if numpy.isfinite(s).all() else []
+                for s, b in zip(scores, boxes)]
+    assert counts.tolist() == [len(x) for x in expected]
+    assert kept[:, 0].tolist() == [i for ids in expected for i in ids]

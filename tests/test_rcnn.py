@@ -3,7 +3,7 @@ import math
 
 import numpy
 from helpers import random_boxes, random_truth
-from mxnet import autograd, np, npx
+from mxnet import autograd, init, np, npx
 from mxnet.gluon import nn
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -168,3 +168,20 @@ def test_classes_do_not_suppress_each_other():
     (ids, _, _), = rcnn.predict_rcnn(np.zeros((1, 1, 4, 4)), Undecided(),
                                      preds)
     assert sorted(ids.asnumpy().tolist()) == [0, 1]
+
+
+def test_each_image_is_served_as_if_alone(rng):
+    features = np.array(rng.normal(size=(3, 8, 5, 7)), 'float32')
+    head = rcnn.FasterRCNNOutput(2)
+    head.initialize(init.Normal(.3))
+    preds = [[None, random_boxes(rng, n)] for n in (12, 0, 5)]
+    together = rcnn.predict_rcnn(features, head, preds, max_proposals=9,
+                                 max_detections=6)
+    assert len(together[0][0]) == 6
+    assert len(together[1][0]) == 0
+    for i in (0, 2):
+        alone, = rcnn.predict_rcnn(features[i:i + 1], head, [preds[i]],
+                                   max_proposals=9, max_detections=6)
+        for a, b in zip(together[i], alone):
+            assert_allclose(a.asnumpy(), b.asnumpy(), rtol=1e-5,
+                            atol=1e-6)

@@ -151,3 +151,10 @@ def test_errors_of_nothing_are_not_a_number():
     counts = training._Counts()
     assert math.isnan(counts.class_error)
     assert math.isnan(counts.box_mae)
+
+
+@pytest.mark.parametrize('num_steps', [1, 4, 5, 6])
+def test_a_run_may_end_while_the_rate_still_rises(rng, num_steps):
+    assert training.WARMUP_STEPS == 5
+    history = train(rng, num_epochs=1, data=batches(rng, num_steps))
+    assert math.isfinite(history[0].loss)
