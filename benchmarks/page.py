@@ -20,23 +20,37 @@ TRIED = """\
   the size), a maximum along the middle axis and two sorts for the draw. Claims
   that multiply an overlap, one sort and no index took 4.2 ms to 1.9 ms, with
   the same labels to the last bit.
-* **Proposals.** Of 33 ms for 32 images 11 went into taking results apart;
-  `np.split` took that to 3.5 ms. The convolution takes 10 ms, the suppression
-  of 320 boxes an image 6 ms.
-* **Inference** can't be faster than a forward pass by much: of about a second
-  for 32 pictures the backbone takes 0.75 s, which is 200 billion
-  floating-point operations a second on two cores and near to what they can
-  do. Fusing operators, `optimize_for(X, backend='MKLDNN')`, changed nothing
-  (0.752 s against 0.747 s; outputs differ by 3e-6): it saves reading and
-  writing, and convolutions are what takes long. The rest is RoI pooling of
-  3,200 proposals (96 ms), resizing (67 ms), suppression of detections (55 ms)
-  and proposals (26 ms).
-* **bfloat16.** `amp.convert_hybrid_block` of MXNet 1.9.1 makes a block of
-  legacy arrays of a network with NumPy semantics, which then refuses to run.
-* **A joint training step** of 8 images takes 0.60 s: the backbone 0.45 s, the
-  second stage 0.06 s, proposals 0.03 s, the first stage's layers and the
-  second stage's labels 0.02 s each. Both stages run the first stage's
-  convolution on the same features; sharing it would save 0.01 s.
+* **Proposals.** Of 33 ms for 32 images 11 went into taking results apart,
+  image by image, and 5 into clipping them; one array that is split once took
+  the whole to 22 ms. The convolution takes 10 ms, the suppression of 320 boxes
+  an image 6 ms.
+* **Threads.** MXNet copies a batch of NumPy's with threads of OpenMP that
+  belong to whoever asks for the copy. Once there are more such threads than
+  cores, they no longer wait for each other awake. RoI pooling, which has them
+  meet for each of 3,200 regions, then takes 0.20 s in place of 0.09 s. Handed
+  over without a copy, a batch starts no threads: six steps of the second
+  stage, with the loader, went from 17.7 s to 16.0 s, with the same losses.
+* **Inference** was 1.45 s for 32 pictures: 0.73 s in the backbone, which is
+  200 billion floating-point operations a second on two cores and near to
+  what they can do; the rest outside of it. Pixels that are transposed before
+  they become floats (56 ms before, 10 ms now), one suppression for all
+  images (55 ms before, 5 ms now) and the threads took it to 0.88 s. What is
+  left is the backbone, 93 ms for RoI pooling, 33 ms for resizing and 20 ms
+  for proposals: float32 can't get ahead of the forward pass alone.
+* **bfloat16.** `with_bfloat16(detector)` converts the backbone with
+  `amp.convert_symbol` and fuses it with `optimize_for(..., 'MKLDNN')`: 0.44 s
+  in place of 0.73 s (0.50 s without fusing, which does nothing for float32,
+  0.69 s either way). It is worth a call of its own because features change
+  in their third digit. A training step would take 1.6 s in place of 2.3 s;
+  the chapter stays with float32, whose figures are the same on processors
+  without bfloat16.
+* **A joint training step** of 8 images takes 0.59 s: the backbone 0.45 s, the
+  second stage 0.06 s, the first stage's layers, proposals and the second
+  stage's labels 0.02 s each. Proposals no longer repeat the first stage's
+  convolution.
+* **Not faster**: other numbers of pictures at a time (the backbone takes as
+  long for each from 4 to 64), more room for the allocator, OpenMP's waiting
+  policies (`OMP_WAIT_POLICY`) in training.
 """
 PAGE, FIGURES = DOCS / 'performance.md', DOCS / 'performance'
 
