@@ -154,6 +154,15 @@ def test_a_picture_without_objects_is_background(devkit):
     assert read_silently(devkit).objects[0] == []
 
 
+def test_lists_tell_what_is_read_and_annotations_what_is_on_it(devkit):
+    """Whether they agree is for `make check-data` to tell."""
+    devkit.add('a dog', annotation=xml([BOX], name='dog'))
+    devkit.add('not listed', flag='-1')
+    dataset = read_silently(devkit)
+    assert dataset.names == ['a dog', 'good']
+    assert [len(objects) for objects in dataset.objects] == [0, 1]
+
+
 JPEG = encoded(photo(size=(300, 200)), 'JPEG')
 BROKEN = {
     'page': {'picture': b'<html>404</html>'},
@@ -181,7 +190,7 @@ def test_what_cannot_be_read_is_left_out(devkit, name):
 
 
 @pytest.mark.parametrize(('box', 'what'), [
-    ('20 20 20 20', 'is a point or a line'),
+    ('20 20 20 20', r'a cat \(20, 20, 20, 20\) is a point or a line'),
     ('20 10 20 50', 'is a point or a line'),
     ('90 10 120 50', 'lies outside'), ('-40 -40 0 0', 'lies outside')])
 def test_boxes_without_area_are_left_out(devkit, box, what):
