@@ -14,6 +14,7 @@ from mxnet.gluon.model_zoo import vision
 
 from .anchors import generate_anchors, label_anchors
 from .boxes import anchor_plus_offset, batch_nms, project_box
+from .errors import TrainingError
 from .files import store_parameters
 from .pretrained import load_imagenet_parameters
 
@@ -239,7 +240,12 @@ def predict_rpn(backbone_features: np.ndarray, output_model: nn.Block,
     -------
     list of [scores, boxes], one for each image
         Objectness (k,) in [0, 1], by falling score, and corner boxes
-        (4, k), clipped to the image.
+        (4, k), clipped to the image; there is at least one.
+
+    Raises
+    ------
+    TrainingError
+        When all scores of an image are nan.
     """
     batch_size = len(backbone_features)
     cls_preds, box_preds = output_model(backbone_features)
@@ -249,7 +255,9 @@ def predict_rpn(backbone_features: np.ndarray, output_model: nn.Block,
     boxes = anchor_plus_offset(anchors[:, None], offsets)   # (4, B, n)
     rows = np.concatenate([np.zeros_like(scores)[None], scores[None],
                            boxes]).transpose(1, 2, 0)
-    kept = [np.split(image, [1, 2], axis=1)
-            for image in batch_nms(rows, nms_threshold)]
-    return [[scores.reshape(-1), project_box(boxes.T)]
-            for _, scores, boxes in kept]
+    kept = batch_nms(rows, nms_threshold)
+    if not all(map(len, kept)):   # of finite scores one is the best
+        raise TrainingError(
+            'Nothing is proposed: features or predictions are not finite. '
+            'Initialise the models, and train with a smaller learning rate.')
+    return [[image[:, 1], project_box(image[:, 2:].T)] for image in kept]
