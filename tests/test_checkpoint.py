@@ -191,6 +191,27 @@ def test_a_damaged_file_is_refused(tmp_path, rng):
     assert refused >= 35
 
 
+def test_checksums_are_compared(tmp_path):
+    """Of an array that says it is smaller NumPy reads no further.
+
+    So it never comes to the checksum, which follows the last byte.
+    """
+    path = tmp_path / 'run.npz'
+    train(path, num_epochs=1)
+    with numpy.load(path) as file:
+        name = next(name for name in file if name.startswith('momentum')
+                    and file[name].shape == (128, 8, 3, 3))
+    content = path.read_bytes()
+    start = content.index(name.encode())
+    content = content[:start] + content[start:].replace(
+        b"'shape': (128", b"'shape': (120", 1)
+    path.write_bytes(content)
+    with numpy.load(path) as file:
+        assert file[name].shape == (120, 8, 3, 3)
+    with pytest.raises(CheckpointError, match='wrong checksum'):
+        train(path, resume=True, num_epochs=1)
+
+
 def test_nothing_is_unpickled(tmp_path):
     class Trap:
         def __reduce__(self):
