@@ -224,6 +224,13 @@ def test_nothing_is_unpickled(tmp_path):
     assert not (tmp_path / 'sprung').exists()
 
 
+def test_another_version_is_refused(tmp_path):
+    path = tmp_path / 'run.npz'
+    numpy.savez(path, about=json.dumps({'version': 2, 'settings': {}}))
+    with pytest.raises(CheckpointError, match=r'run\.npz.*version 2'):
+        train(path, resume=True)
+
+
 PROJECT = [path for folder in ('d2l_ext', 'tools')
            for path in sorted((ROOT / folder).glob('*.py'))]
 
@@ -275,9 +282,11 @@ def test_a_full_disk_leaves_the_parameters_that_were_stored(tmp_path,
     assert os.listdir(tmp_path) == ['backbone']
 
 
-def test_a_folder_that_takes_no_file_is_named(tmp_path):
+@pytest.mark.parametrize('folder', ['missing', '/sys'])
+def test_a_folder_that_takes_no_file_is_named(tmp_path, folder):
+    """/sys takes none from root either, as a read-only folder would."""
     with pytest.raises(CheckpointError, match='no checkpoint can be written'):
-        train(tmp_path / 'missing' / 'run.npz')
+        train(tmp_path / folder / 'run.npz')
 
 
 def test_the_same_training_without_a_checkpoint(tmp_path):
