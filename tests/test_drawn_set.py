@@ -117,9 +117,16 @@ def test_an_interrupted_run_leaves_no_half_set(tmp_path):
 
 
 def test_two_processes_at_once_get_one_set(tmp_path):
+    """They begin together: one may load its modules longer than it draws."""
+    wait = MAKE.replace('; make', '; print(flush=True); input(); make')
     processes = [subprocess.Popen(
-        [sys.executable, '-c', MAKE, str(tmp_path)],
-        stderr=subprocess.DEVNULL) for _ in range(2)]
+        [sys.executable, '-c', wait, str(tmp_path)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(2)]
+    for process in processes:
+        process.stdout.readline()
+    for process in processes:
+        process.stdin.write(b'\n')
+        process.stdin.close()
     assert [p.wait() for p in processes] == [0, 0]
     root, = (p for p in tmp_path.iterdir() if p.is_dir())
     assert len(list((root / 'Annotations').iterdir())) == 50
