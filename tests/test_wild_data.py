@@ -210,7 +210,8 @@ def test_corners_in_the_wrong_order_are_exchanged(devkit):
 
 
 def test_lists_that_lead_nowhere(devkit):
-    names = 'missing', '../good', '/etc/passwd', 'x' * 5000, 'a\x00b'
+    names = ('missing', '../good', str(devkit.root / 'good'), 'x' * 5000,
+             'a\x00b')
     # It is there, but not in the folder of the pictures.
     shutil.copy(devkit.root / 'JPEGImages' / 'good.jpg', devkit.root)
     shutil.copy(devkit.root / 'Annotations' / 'good.xml', devkit.root)
