@@ -169,6 +169,8 @@ BROKEN = {
     'nothing': {'picture': b''},
     'short': {'picture': JPEG[:len(JPEG) // 2]},
     'stub': {'picture': encoded(photo(), 'PNG')[:-40]},
+    # As telephones store pictures: Pillow raises a RuntimeError.
+    'avif': {'picture': encoded(photo(), 'AVIF').replace(b'iloc', b'iold')},
     'huge': {'picture': encoded(Image.new('1', (20000, 20000)), 'PNG')},
     'no number': {'boxes': ['ten 1 20 30']},
     'no end': {'annotation': '<annotation><object>'},
