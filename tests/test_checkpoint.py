@@ -18,7 +18,7 @@ from mxnet import cpu, init, np, npx
 from mxnet.gluon import nn
 
 from d2l_ext import Epoch, TrainingError
-from d2l_ext.checkpoint import interrupts_noted
+from d2l_ext.checkpoint import Checkpoint, interrupts_noted
 from d2l_ext.errors import CheckpointError, CheckpointWarning
 from d2l_ext.files import replacing
 from d2l_ext.losses import DetectionLoss
@@ -314,6 +314,14 @@ def test_a_second_interrupt_is_not_held_back():
 
     with pytest.raises(KeyboardInterrupt):
         interrupt_twice()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_after_training_an_interrupt_does_what_it_did_before(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    keeper = Checkpoint(tmp_path / 'run.npz', False, Batches(), models(), ())
+    with keeper:
+        assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
 
 
