@@ -107,6 +107,16 @@ def read_list(path: Path) -> List[str]:
     DatasetError
         When the file is missing, or is no text in UTF-8.
     """
+    return [name for name, flag in read_flags(path) if flag == '1']
+
+
+def read_flags(path: Path) -> List[Tuple[str, str]]:
+    """Names in a list with their flags, as `read_list` reads it.
+
+    The flag of a class is '1' where a picture shows an object of it, '0'
+    where all such objects are difficult, '-1' where there is none; it is
+    '1', too, where a list gives none.
+    """
     try:
         text = path.read_text(encoding='utf-8-sig')
     except FileNotFoundError:
@@ -116,11 +126,10 @@ def read_list(path: Path) -> List[str]:
     except (OSError, UnicodeError) as error:
         raise DatasetError(f'{path}: not a list in UTF-8 ({error}).'
                            ) from error
-    names = []
+    rows = []
     for line in filter(None, map(str.strip, text.splitlines())):
         name, flag = (*line.rsplit(maxsplit=1), '')[:2]
-        if flag not in ('-1', '0', '1'):   # no flag: all of it is a name
-            name, flag = line, '1'
-        if flag == '1':
-            names.append(name)
-    return names
+        # No flag: all of it is a name.
+        rows.append((name, flag) if flag in ('-1', '0', '1') else
+                    (line, '1'))
+    return rows

@@ -89,8 +89,12 @@ def inspect_picture(root: Union[str, os.PathLike], name: str
     for item in objects:
         box, what, lost = _usable_box(item.box, size)
         if what:
+            x1, y1, x2, y2 = item.box
+            corners = ', '.join(f'{side:g}' for side in (
+                x1 + 1, y1 + 1, x2, y2))   # as they stand in the file
             problems.append(Problem(
-                f'{annotation}: the box of a {item.name} {what}.', lost))
+                f'{annotation}: the box of a {item.name} ({corners}) {what}.',
+                lost))
         if not lost:
             usable.append(item._replace(box=box))
     return Picture(name, path, turn, size, usable), problems

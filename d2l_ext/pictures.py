@@ -17,7 +17,7 @@ SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.gif', '.tif', '.tiff')
 # What Pillow raises at one broken file or another, and at one that claims to
 # have more pixels than any camera's (178 million).
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError,
-          TypeError, ArithmeticError, struct.error,
+          TypeError, ArithmeticError, RuntimeError, struct.error,
           Image.DecompressionBombError)
 
 

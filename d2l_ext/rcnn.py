@@ -74,7 +74,7 @@ def faster_rcnn_targets(ground_truth: np.ndarray, rpn_preds: List
     ground_truth : ndarray, shape (B, m, 5)
         Rows (class, x1, y1, x2, y2), as for `label_anchors`.
     rpn_preds : list of [scores, boxes]
-        What `predict_rpn` returns.
+        What `predict_rpn` returns; one proposal in all is needed.
 
     Returns
     -------

@@ -14,6 +14,7 @@ from mxnet.gluon.model_zoo import vision
 
 from .anchors import generate_anchors, label_anchors
 from .boxes import anchor_plus_offset, batch_nms, project_box
+from .errors import TrainingError
 from .files import store_parameters
 from .pretrained import load_imagenet_parameters
 
@@ -239,7 +240,12 @@ def predict_rpn(backbone_features: np.ndarray, output_model: nn.Block,
     -------
     list of [scores, boxes], one for each image
         Objectness (k,) in [0, 1], by falling score, and corner boxes
-        (4, k), clipped to the image.
+        (4, k), clipped to the image; there is at least one.
+
+    Raises
+    ------
+    TrainingError
+        When all scores of an image are nan.
     """
     batch_size = len(backbone_features)
     cls_preds, box_preds = output_model(backbone_features)
@@ -250,6 +256,10 @@ def predict_rpn(backbone_features: np.ndarray, output_model: nn.Block,
     rows = np.concatenate([np.zeros_like(scores)[None], scores[None],
                            boxes]).transpose(1, 2, 0)
     kept, counts = batch_nms(rows, nms_threshold)
+    if not counts.all():   # of finite scores one is the best
+        raise TrainingError(
+            'Nothing is proposed: features or predictions are not finite. '
+            'Initialise the models, and train with a smaller learning rate.')
     _, scores, boxes = np.split(kept.T, [1, 2])             # (4, K)
     ends = tuple(counts.cumsum()[:-1])
     return [list(pair) for pair in zip(

@@ -144,6 +144,10 @@ class VOCDetection(gluon.data.Dataset):
     has most with rows of -1. Difficult objects are left out. Item (i, True)
     is the same, flipped left to right.
 
+    Lists tell which images are read, annotations what is on them: an image
+    with flag 1 whose annotation has no such object is background, and one
+    with another flag is not read, whatever is on it.
+
     Parameters
     ----------
     root

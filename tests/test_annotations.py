@@ -63,6 +63,15 @@ def test_an_encoding_that_is_not_declared_is_refused(tmp_path):
         read_annotation(path)
 
 
+@pytest.mark.parametrize('name', ['nonsense', 'shift_jis', 'utf-7', 'hex'])
+def test_an_encoding_that_cannot_be_read_is_refused(tmp_path, name):
+    path = tmp_path / 'a.xml'
+    path.write_text(f'<?xml version="1.0" encoding="{name}"?>'
+                    + annotation(f'<name>cat</name>{BOX}'))
+    with pytest.raises(DatasetError, match=r'a\.xml: not an XML'):
+        read_annotation(path)
+
+
 def bomb():
     levels = ''.join(
         f'<!ENTITY b{i} "{f"&b{i - 1};" * 10}">' for i in range(1, 10))

@@ -42,12 +42,53 @@ def test_everything_at_once(devkit):
     assert code == 1
     for part in ('000000.jpg: not a picture', '000001.xml: not an XML',
                  '000002.xml: the box of a', 'missing.jpg: there is no such',
-                 'names are there more than once, 000003',
+                 'names are there more than once: 000003',
                  'cow_train.txt: no picture has the flag 1',
+                 'cat_train.txt: 000003 has the flag 1, but shows no cat',
                  'dog_val.txt: not a list in UTF-8'):
         assert part in said
     assert '10 of 13 pictures can be used' in said
-    assert said.rstrip().endswith('7 problems.')
+    assert said.rstrip().endswith('8 problems.')
+
+
+CONTRADICTIONS = {
+    'cat_train': ('000000 1', '000000 has the flag 1, but shows no cat'),
+    'cat_val': ('000001 -1', '000001 shows a cat, but does not have'),
+    'cat_test': ('000001 0', '000001 shows a cat, but does not have'),
+    'small_cat_trainval': ('000000 1', '000000 has the flag 1, but shows no '
+                                       'small_cat')}
+AGREEING = {'cat_train': '000001 1\n000002 0\n000003 -1\n000000 -1',
+            'cat_val': '000002 1\n000003 -1', 'dog_val': '000000 1',
+            'cat_from_above': '000000 1', 'train': '000000\n000001'}
+
+
+def write_lists(devkit, lists):
+    """Of four pictures: a dog, a cat, a difficult cat, nothing at all."""
+    one = '<object><name>{}</name><difficult>{}</difficult>{}</object>'
+    box = ('<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax>'
+           '</bndbox>')
+    for number, kind in enumerate([('dog', 0), ('cat', 0), ('cat', 1), None]):
+        path = devkit / 'Annotations' / f'00000{number}.xml'
+        path.write_text('<annotation>' + (one.format(*kind, box) if kind
+                                          else '') + '</annotation>')
+    for path in (devkit / 'ImageSets' / 'Main').iterdir():
+        path.unlink()
+    for name, rows in lists.items():
+        (devkit / 'ImageSets' / 'Main' / f'{name}.txt').write_text(rows)
+
+
+def test_lists_that_contradict_the_annotations(devkit):
+    write_lists(devkit, {name: row for name, (row, _)
+                         in CONTRADICTIONS.items()})
+    code, said, _ = check(devkit)
+    assert code == 1
+    for name, (_, message) in CONTRADICTIONS.items():
+        assert f'{name}.txt: {message}' in said
+    # The lists of val and of test have no picture at all.
+    assert said.rstrip().endswith('6 problems.')
+    write_lists(devkit, AGREEING)
+    code, said, _ = check(devkit)
+    assert (code, said.splitlines()) == (0, said.splitlines()[-1:])
 
 
 def test_no_data_set(tmp_path):

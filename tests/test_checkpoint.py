@@ -18,7 +18,7 @@ from mxnet import cpu, init, np, npx
 from mxnet.gluon import nn
 
 from d2l_ext import Epoch, TrainingError
-from d2l_ext.checkpoint import interrupts_noted
+from d2l_ext.checkpoint import Checkpoint, interrupts_noted
 from d2l_ext.errors import CheckpointError, CheckpointWarning
 from d2l_ext.files import replacing
 from d2l_ext.losses import DetectionLoss
@@ -191,6 +191,27 @@ def test_a_damaged_file_is_refused(tmp_path, rng):
     assert refused >= 35
 
 
+def test_checksums_are_compared(tmp_path):
+    """Of an array that says it is smaller NumPy reads no further.
+
+    So it never comes to the checksum, which follows the last byte.
+    """
+    path = tmp_path / 'run.npz'
+    train(path, num_epochs=1)
+    with numpy.load(path) as file:
+        name = next(name for name in file if name.startswith('momentum')
+                    and file[name].shape == (128, 8, 3, 3))
+    content = path.read_bytes()
+    start = content.index(name.encode())
+    content = content[:start] + content[start:].replace(
+        b"'shape': (128", b"'shape': (120", 1)
+    path.write_bytes(content)
+    with numpy.load(path) as file:
+        assert file[name].shape == (120, 8, 3, 3)
+    with pytest.raises(CheckpointError, match='wrong checksum'):
+        train(path, resume=True, num_epochs=1)
+
+
 def test_nothing_is_unpickled(tmp_path):
     class Trap:
         def __reduce__(self):
@@ -201,6 +222,13 @@ def test_nothing_is_unpickled(tmp_path):
     with pytest.raises(CheckpointError, match='no checkpoint'):
         train(path, resume=True)
     assert not (tmp_path / 'sprung').exists()
+
+
+def test_another_version_is_refused(tmp_path):
+    path = tmp_path / 'run.npz'
+    numpy.savez(path, about=json.dumps({'version': 2, 'settings': {}}))
+    with pytest.raises(CheckpointError, match=r'run\.npz.*version 2'):
+        train(path, resume=True)
 
 
 PROJECT = [path for folder in ('d2l_ext', 'tools')
@@ -254,9 +282,11 @@ def test_a_full_disk_leaves_the_parameters_that_were_stored(tmp_path,
     assert os.listdir(tmp_path) == ['backbone']
 
 
-def test_a_folder_that_takes_no_file_is_named(tmp_path):
+@pytest.mark.parametrize('folder', ['missing', '/sys'])
+def test_a_folder_that_takes_no_file_is_named(tmp_path, folder):
+    """/sys takes none from root either, as a read-only folder would."""
     with pytest.raises(CheckpointError, match='no checkpoint can be written'):
-        train(tmp_path / 'missing' / 'run.npz')
+        train(tmp_path / folder / 'run.npz')
 
 
 def test_the_same_training_without_a_checkpoint(tmp_path):
@@ -284,6 +314,14 @@ def test_a_second_interrupt_is_not_held_back():
 
     with pytest.raises(KeyboardInterrupt):
         interrupt_twice()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_after_training_an_interrupt_does_what_it_did_before(tmp_path):
+    before = signal.getsignal(signal.SIGINT)
+    keeper = Checkpoint(tmp_path / 'run.npz', False, Batches(), models(), ())
+    with keeper:
+        assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from d2l_ext import Recipe, Step, make_detector, predict_faster_rcnn
 from d2l_ext.boxes import anchor_plus_offset, project_box
+from d2l_ext.errors import TrainingError
 from d2l_ext.losses import DetectionLoss
 from d2l_ext.rcnn import FasterRCNNOutput, faster_rcnn_targets, predict_rcnn
 from d2l_ext.rpn import RPNOutput, detection_backbone, predict_rpn, rpn_anchors
@@ -157,3 +158,14 @@ def test_something_is_always_proposed(rng, offset):
     for scores, boxes in predict_rpn(features, output, rpn_anchors, .7):
         assert len(scores) == boxes.shape[1] > 0
         assert finite(scores, boxes)
+
+
+def test_scores_that_are_no_numbers_are_told(rng):
+    """The second stage would make MXNet crash, and the kernel with it."""
+    output = RPNOutput()
+    output.initialize()
+    features = np.array(rng.normal(size=(2, 8, 4, 6)), dtype='float32')
+    output(features)
+    output.cls_predictor.bias.set_data(np.full(10, numpy.nan))
+    with pytest.raises(TrainingError, match='Nothing is proposed'):
+        predict_rpn(features, output, rpn_anchors, .7)

@@ -11,6 +11,8 @@ import nbformat
 from jinja2 import DictLoader
 from nbconvert import HTMLExporter
 
+from d2l_ext.files import replacing
+
 ROOT = Path(__file__).parent.parent
 # Cells with the tag "solution" are folded until a reader wants to see them.
 TEMPLATE = """
@@ -67,7 +69,8 @@ def main():
     page, _ = exporter.from_notebook_node(notebook, resources={
         'metadata': {'name': args.notebook.stem, 'path': str(ROOT)},
         'mathjax': mathjax(notebook)})
-    args.output.write_text(page, encoding='utf-8')
+    with replacing(args.output) as partial:
+        partial.write_text(page, encoding='utf-8')
 
 
 if __name__ == '__main__':
