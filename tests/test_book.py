@@ -3,6 +3,7 @@ import importlib
 import re
 from urllib.parse import unquote, urlsplit
 
+import assignments
 import book_notebooks
 import pytest
 from bs4 import BeautifulSoup
@@ -134,6 +135,33 @@ def test_figures_and_formulas_are_numbered_and_cited(book, notebook_page,
     symbols = pages[book / 'reference' / 'symbols.html']
     cited = {node.get_text() for node in symbols.select('a.reference')}
     assert {'(2.1)', '(2.2)', '(2.3)', '(3.1)'} <= cited
+
+
+def letters(formula):
+    """Letters of a formula in LaTeX, Greek ones by their command."""
+    formula = re.sub(r'\\(mathrm|text)\{[^}]*\}', ' ', formula)
+    greek = re.findall(r'\\(lambda|eta|rho)\b', formula)
+    return {*greek, *re.findall('[A-Za-z]', re.sub(r'\\[a-z]+', ' ', formula))}
+
+
+def test_the_table_of_symbols_has_every_letter():
+    """Those of formulas, and those that the text sets in italics."""
+    table = (ROOT / 'docs' / 'reference' / 'symbols.md').read_text('utf-8')
+    listed = set().union(*(letters(row) for row in re.findall(
+        r'^\| (\$.*?\$) \|', table, re.M)))
+    greek = {'λ': 'lambda', 'η': 'eta'}
+    notebooks = [*(ROOT / 'notebooks').glob('*.ipynb'), assignments.SOURCE]
+    for path in notebooks:
+        used = set()
+        for cell in markdown_cells(read_notebook(path)):
+            used |= {greek.get(letter, letter) for letter in re.findall(
+                r'(?<![\w*\\])\*([^\W\d_])\*(?!\*)', text(cell))}
+            for formula in re.findall(r'\$\$(.+?)\$\$', text(cell), re.S):
+                used |= letters(formula)
+        assert used <= listed, path.name
+        assert used
+    for formula in re.findall(r'\$\$(.+?)\$\$', table, re.S):
+        assert letters(formula) <= listed
 
 
 def test_every_public_name_is_documented(book):
