@@ -45,7 +45,6 @@ myst_enable_extensions = ['amsmath', 'attrs_inline', 'colon_fence',
 myst_heading_anchors = 3
 
 numfig = True
-numfig_format = {'figure': 'Figure %s', 'table': 'Table %s'}
 numfig_secnum_depth = 1
 math_numfig = True
 numfig_format = {'figure': 'Figure %s', 'table': 'Table %s'}
@@ -101,7 +100,10 @@ html_theme_options = {
 if REPOSITORY:
     html_theme_options.update({
         'repository_url': REPOSITORY,
+        # Whatever its first branch is called.
+        'repository_branch': 'HEAD',
         'use_repository_button': True,
-        'launch_buttons': {'binderhub_url': 'https://mybinder.org'},
+        'launch_buttons': {'binderhub_url': 'https://mybinder.org',
+                           'notebook_interface': 'jupyterlab'},
         'path_to_docs': '',
     })
