@@ -29,6 +29,7 @@ extensions = [
     'sphinxcontrib.bibtex',
     'book_notebooks',
     'book_objects',
+    'book_references',
     'book_solutions',
 ]
 exclude_patterns = ['README.md']
@@ -58,7 +59,7 @@ mathjax_path = MATHJAX.name
 mathjax3_config = {'options': {'enableMenu': False}}
 
 bibtex_bibfiles = ['references.bib']
-bibtex_reference_style = 'author_year'
+bibtex_default_style = bibtex_reference_style = 'author_year'
 
 # In docstrings, `name` leads to what it names (tools/book_objects.py).
 default_role = 'py:obj'
