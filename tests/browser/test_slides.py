@@ -7,7 +7,6 @@ import shutil
 
 import make_slides
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from helpers import ROOT
 
 SCREENSHOTS = ROOT / 'build' / 'screenshots' / 'slides'
@@ -56,19 +55,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def page(browser):
-    """A page without a network that keeps a record of complaints."""
-    context = browser.new_context(viewport={'width': 1280, 'height': 720},
-                                  offline=True)
-    page = context.new_page()
-    page.complaints = []
-    page.on('console', lambda message: page.complaints.append(message.text))
-    page.on('pageerror', lambda error: page.complaints.append(str(error)))
-    page.on('request', lambda request: page.complaints.append(request.url)
-            if not request.url.startswith(('file:', 'data:', 'about:',
-                                           'blob:')) else None)
-    yield page
-    context.close()
+def page(new_page):
+    return new_page(1280, 720)
 
 
 def open_deck(page, path):
@@ -97,19 +85,15 @@ def test_every_slide_fits(page, folder, name):
         assert min(found['images'], default=200) >= 200, where
         page.keyboard.press('Space')
     assert page.evaluate('Reveal.isLastSlide()')
-    assert not page.complaints
 
 
 @pytest.mark.parametrize('name', make_slides.SECTIONS)
-def test_no_serious_accessibility_problem(page, folder, name):
+def test_axe_finds_nothing_serious(page, serious, folder, name):
     open_deck(page, folder / f'{name}.html')
     for _ in range(page.evaluate('Reveal.getTotalSlides()')):
         while page.evaluate('Reveal.availableFragments().next'):
             page.keyboard.press('Space')
-        found = [(problem['id'], problem['nodes'][0]['html'][:200])
-                 for problem in Axe().run(page).response['violations']
-                 if problem['impact'] in ('serious', 'critical')]
-        assert not found, page.url
+        assert not serious(page)
         page.keyboard.press('Space')
 
 
@@ -140,4 +124,3 @@ def test_links_lead_from_deck_to_deck(page, folder, tmp_path):
         page.locator(f'a[href="{name}.html"]').click()
         page.wait_for_function('window.Reveal && Reveal.isReady()')
         page.go_back()
-    assert not page.complaints
