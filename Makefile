@@ -86,7 +86,7 @@ test: $(READY)  ## check the code, the helpers and every notebook cell
 browser: $(READY)  ## look at the book and JupyterLab with Chromium
 	@$(BIN)/python tools/browser.py
 	@$(BIN)/python tools/prepare_data.py
-	$(BIN)/python -m pytest tests/browser -m 'slow or not slow'
+	$(BIN)/python -m pytest tests/browser
 
 book: $(READY)  ## make a web site of all notebooks in build/book
 	@$(BIN)/python tools/book.py build/book
