@@ -1,4 +1,4 @@
-"""What tests of the book have in common: the book."""
+"""What tests of the book and of the slides have in common: their pages."""
 import subprocess
 import sys
 
@@ -18,4 +18,13 @@ def book():
     folder = ROOT / 'build' / 'book'
     subprocess.run([sys.executable, ROOT / 'tools' / 'book.py', folder],
                    check=True)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def decks():
+    """Folder of the slides, made as `make slides` does."""
+    folder = ROOT / 'build' / 'slides'
+    subprocess.run([sys.executable, ROOT / 'tools' / 'make_slides.py',
+                    folder], check=True)
     return folder

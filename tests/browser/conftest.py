@@ -43,12 +43,14 @@ def new_page(browser):
 
 @pytest.fixture(scope='session')
 def serious():
-    """Find what axe-core calls a serious or critical fault of a page."""
+    """Find serious and critical faults of a page, or of a part of it."""
     axe = Axe()
 
-    def serious(page, **options):
-        # axe need not load the styles of a page again.
-        found = axe.run(page, options={'preload': False, **options}).response
+    def serious(page, part=None, **options):
+        # axe need not load the styles again, nor describe what is right.
+        found = axe.run(page, context=part, options={
+            'preload': False, 'resultTypes': ['violations'], **options
+        }).response
         return [(page.url, fault['id'], node['html'][:200])
                 for fault in found['violations'] for node in fault['nodes']
                 if fault['impact'] in ('serious', 'critical')]
