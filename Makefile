@@ -42,6 +42,7 @@ ifeq ($(strip $(PYTHON)),)
 	'pyenv: pyenv install 3.11),'; \
 	echo 'or name it: make PYTHON=/path/to/python3.11 ...'; exit 1
 else
+	@echo 'Installing everything into $(VENV) takes a few minutes, once.'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check \
 	--requirement requirements.lock
@@ -85,14 +86,14 @@ test: $(READY)  ## check the code, the helpers and every notebook cell
 browser: $(READY)  ## look at the book and JupyterLab with Chromium
 	@$(BIN)/python tools/browser.py
 	@$(BIN)/python tools/prepare_data.py
-	$(BIN)/python -m pytest tests/browser -m 'slow or not slow'
+	$(BIN)/python -m pytest tests/browser
 
 book: $(READY)  ## make a web site of all notebooks in build/book
 	@$(BIN)/python tools/book.py build/book
 
 pdf: $(READY)  ## print the book into build/faster-rcnn.pdf (needs Chromium)
 	@$(BIN)/python tools/browser.py
-	@$(BIN)/python tools/book.py build/print --builder singlehtml
+	@$(BIN)/python tools/book.py build/print --builder singlehtml > /dev/null
 	@$(BIN)/python tools/print_book.py build/print/index.html \
 	build/faster-rcnn.pdf
 

@@ -40,7 +40,7 @@ TINY = 1e-12
 
 
 def box_corner_to_center(boxes: np.ndarray) -> np.ndarray:
-    """Convert corner boxes to center boxes.
+    """Convert corner boxes to centre boxes.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def box_corner_to_center(boxes: np.ndarray) -> np.ndarray:
 
 
 def box_center_to_corner(boxes: np.ndarray) -> np.ndarray:
-    """Convert center boxes to corner boxes, undoing `box_corner_to_center`.
+    """Convert centre boxes to corner boxes, undoing `box_corner_to_center`.
 
     Parameters
     ----------

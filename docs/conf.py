@@ -29,6 +29,7 @@ extensions = [
     'sphinxcontrib.bibtex',
     'book_notebooks',
     'book_objects',
+    'book_references',
     'book_solutions',
 ]
 exclude_patterns = ['README.md']
@@ -45,7 +46,6 @@ myst_enable_extensions = ['amsmath', 'attrs_inline', 'colon_fence',
 myst_heading_anchors = 3
 
 numfig = True
-numfig_format = {'figure': 'Figure %s', 'table': 'Table %s'}
 numfig_secnum_depth = 1
 math_numfig = True
 numfig_format = {'figure': 'Figure %s', 'table': 'Table %s'}
@@ -59,7 +59,7 @@ mathjax_path = MATHJAX.name
 mathjax3_config = {'options': {'enableMenu': False}}
 
 bibtex_bibfiles = ['references.bib']
-bibtex_reference_style = 'author_year'
+bibtex_default_style = bibtex_reference_style = 'author_year'
 
 # In docstrings, `name` leads to what it names (tools/book_objects.py).
 default_role = 'py:obj'
@@ -101,7 +101,10 @@ html_theme_options = {
 if REPOSITORY:
     html_theme_options.update({
         'repository_url': REPOSITORY,
+        # Whatever its first branch is called.
+        'repository_branch': 'HEAD',
         'use_repository_button': True,
-        'launch_buttons': {'binderhub_url': 'https://mybinder.org'},
+        'launch_buttons': {'binderhub_url': 'https://mybinder.org',
+                           'notebook_interface': 'jupyterlab'},
         'path_to_docs': '',
     })

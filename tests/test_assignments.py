@@ -1,6 +1,7 @@
 """The assignment: what is handed out, what is asked, and how it is graded."""
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -61,10 +62,14 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def released(tmp_path_factory, home):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('HOME', str(home))
-        return nbformat.read(assignments.make_course(
-            tmp_path_factory.mktemp('course') / 'course'), 4)
+    """The notebook for students, made as `make assignments` does."""
+    folder = tmp_path_factory.mktemp('assignments')
+    subprocess.run([sys.executable, ROOT / 'tools' / 'assignments.py',
+                    folder], check=True, env={**os.environ,
+                                              'HOME': str(home)})
+    made, = folder.iterdir()
+    assert made.name == f'{NAME}.ipynb'
+    return nbformat.read(made, 4)
 
 
 def hand_in(released, path, answers):

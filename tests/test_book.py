@@ -1,9 +1,16 @@
 """The book: complete, linked, offline, and true to the notebooks."""
 import importlib
+import os
 import re
+import shutil
+import subprocess
+import sys
 from urllib.parse import unquote, urlsplit
 
+import assignments
+import book as book_builder
 import book_notebooks
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from helpers import ROOT, code_cells, markdown_cells, read_notebook, tags, text
@@ -136,6 +143,33 @@ def test_figures_and_formulas_are_numbered_and_cited(book, notebook_page,
     assert {'(2.1)', '(2.2)', '(2.3)', '(3.1)'} <= cited
 
 
+def letters(formula):
+    """Letters of a formula in LaTeX, Greek ones by their command."""
+    formula = re.sub(r'\\(mathrm|text)\{[^}]*\}', ' ', formula)
+    greek = re.findall(r'\\(lambda|eta|rho)\b', formula)
+    return {*greek, *re.findall('[A-Za-z]', re.sub(r'\\[a-z]+', ' ', formula))}
+
+
+def test_the_table_of_symbols_has_every_letter():
+    """Those of formulas, and those that the text sets in italics."""
+    table = (ROOT / 'docs' / 'reference' / 'symbols.md').read_text('utf-8')
+    listed = set().union(*(letters(row) for row in re.findall(
+        r'^\| (\$.*?\$) \|', table, re.M)))
+    greek = {'λ': 'lambda', 'η': 'eta'}
+    notebooks = [*(ROOT / 'notebooks').glob('*.ipynb'), assignments.SOURCE]
+    for path in notebooks:
+        used = set()
+        for cell in markdown_cells(read_notebook(path)):
+            used |= {greek.get(letter, letter) for letter in re.findall(
+                r'(?<![\w*\\])\*([^\W\d_])\*(?!\*)', text(cell))}
+            for formula in re.findall(r'\$\$(.+?)\$\$', text(cell), re.S):
+                used |= letters(formula)
+        assert used <= listed, path.name
+        assert used
+    for formula in re.findall(r'\$\$(.+?)\$\$', table, re.S):
+        assert letters(formula) <= listed
+
+
 def test_every_public_name_is_documented(book):
     with (book / 'objects.inv').open('rb') as file:
         inventory = InventoryFile.load(file, '', lambda *parts: parts[-1])
@@ -154,6 +188,44 @@ def test_a_name_in_the_text_leads_to_its_documentation(notebook_page):
         'p a[title="d2l_ext.rpn.predict_rpn"]')]
     assert links
     assert {link.split('#')[0] for link in links} == {'../api/networks.html'}
+
+
+def test_pages_lead_to_the_repository_that_is_named(tmp_path):
+    """With the book's settings, on a page of a book that builds at once."""
+    address = 'https://github.com/someone/chapter'
+    for name in ('conf.py', 'references.bib'):
+        shutil.copy(ROOT / 'docs' / name, tmp_path)
+    shutil.copytree(ROOT / 'docs' / '_static', tmp_path / '_static')
+    (tmp_path / 'notebooks').mkdir()
+    (tmp_path / 'index.md').write_text(
+        '# Book\n\n```{toctree}\nnotebooks/page\n```\n')
+    cells = [nbformat.v4.new_markdown_cell('# Page')]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={
+        'kernelspec': {'name': 'python3', 'display_name': 'Python 3'}}),
+        tmp_path / 'notebooks' / 'page.ipynb')
+    subprocess.run(
+        [sys.executable, '-m', 'sphinx', '--quiet', '--fail-on-warning',
+         tmp_path, tmp_path / 'made'], check=True,
+        env={**os.environ, 'BOOK_ROOT': str(ROOT),
+             'BOOK_REPOSITORY': book_builder.check_repository(
+                 f'{address}.git')})
+    page = BeautifulSoup((tmp_path / 'made/notebooks/page.html').read_text(
+        'utf-8'), 'html.parser')
+    links = {node['href'] for node in page.select('.article-header-buttons a')}
+    assert links == {
+        address, 'https://mybinder.org/v2/gh/someone/chapter/HEAD?urlpath='
+        'lab/tree/notebooks/page.ipynb', '../_sources/notebooks/page.ipynb',
+        'http://localhost:8888/lab/tree/notebooks/page.ipynb'}
+    for picture in page.select('img'):
+        assert (tmp_path / 'made/notebooks' / picture['src']).is_file()
+
+
+@pytest.mark.parametrize('address', [
+    'https://example.org/someone/chapter', 'https://github.com/someone',
+    'git@github.com:someone/chapter.git'])
+def test_addresses_that_binder_does_not_know(address):
+    with pytest.raises(SystemExit, match='name a repository on GitHub'):
+        book_builder.check_repository(address)
 
 
 @pytest.mark.parametrize(('source', 'expected'), [

@@ -10,8 +10,9 @@ from make_slides import SECTIONS, DeckError, excerpt, local_links, read_deck
 
 
 @pytest.fixture(scope='module')
-def pages():
-    return {name: make_slides.page_of(name) for name in SECTIONS}
+def pages(decks):
+    return {name: (decks / f'{name}.html').read_text('utf-8')
+            for name in SECTIONS}
 
 
 def slides_of(page):
@@ -103,7 +104,7 @@ def test_solutions_and_widgets_are_not_projected(name):
 def test_excerpts():
     code = 'a\n    b = 1\n    c = 2\nd'
     assert excerpt(code, 'b =', 'c =') == (
-        '    # ...\n    b = 1\n    c = 2\n    # ...')
+        '# ...\nb = 1\nc = 2\n# ...')
     assert excerpt(code, 'a', 'd') == code
     for start, end in (('x', 'c'), ('c', 'b'), ('a', 'x')):
         with pytest.raises(DeckError, match='No lines from'):

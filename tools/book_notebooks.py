@@ -33,8 +33,8 @@ def link_pages(source):
 
 
 def keep_together(source):
-    """A figure and its deviation, on one line of a narrow table."""
-    return source.replace(' ± ', NBSP + '±' + NBSP)
+    """Figures and their signs, on one line of a narrow table."""
+    return re.sub(r' ?[±≤≥] ', lambda m: m[0].replace(' ', NBSP), source)
 
 
 def link_objects(source):

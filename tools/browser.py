@@ -8,8 +8,6 @@ from playwright.sync_api import sync_playwright
 
 NAMES = ('chromium', 'chromium-browser', 'google-chrome',
          'google-chrome-stable')
-
-
 MISSING = ('No Chromium was found. Install one (Debian, Ubuntu: apt install '
            'chromium), or name it: CHROMIUM=/path/to/chrome make ...')
 
@@ -39,4 +37,6 @@ def chromium():
 
 
 if __name__ == '__main__':
-    print(find_chromium() or sys.exit(MISSING))
+    # For make: a missing browser is told before anything takes long.
+    if find_chromium() is None:
+        sys.exit(MISSING)

@@ -243,6 +243,10 @@ def complete(page, student, read):
     soup = BeautifulSoup(page, 'html.parser')
     soup.html['lang'] = 'en'
     soup.title.string = f'{student}: {NAME}'
+    # Columns of tables touch each other otherwise.
+    style = soup.new_tag('style')
+    style.string = 'td, th { padding: 0 .7em .2em 0; }'
+    soup.head.append(style)
     # nbgrader calls all tests alike, and what nobody has read a zero.
     for link in soup.select('#toc a'):
         link.string = link['href'].lstrip('#')
@@ -314,9 +318,9 @@ def grade(folder, output):
             'student': student, **marks,
             'total': sum(given) if given else None,
             'of': sum(tasks.values()), 'remarks': '; '.join(remarks)})
-        print(f'{number} of {len(submissions)}, {student}: '
-              f'{rows[-1]["total"] if given else "no"} points '
-              f'{rows[-1]["remarks"]}', flush=True)
+        total = f'{sum(given):g} of {rows[-1]["of"]}' if given else 'no'
+        print(f'{number} of {len(submissions)}, {student}: {total} points',
+              *remarks, sep='; ', flush=True)
     if graded:
         nbgrader(course, 'generate_feedback', NAME)
     for key, (student, read) in graded.items():

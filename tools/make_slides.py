@@ -10,6 +10,7 @@ needs is in docs/slides/SECTION.yml; docs/teaching.md explains the two.
 import argparse
 import html
 import re
+import textwrap
 from importlib import metadata
 from pathlib import Path
 
@@ -82,7 +83,8 @@ def read_deck(name):
 def excerpt(source, start, end):
     """The lines from the first that holds `start` to one that holds `end`.
 
-    What is cut off before, after or both leaves an ellipsis.
+    What is cut off before, after or both leaves an ellipsis; what all lines
+    are indented by has no meaning without what came before.
     """
     lines = source.splitlines()
     first = next((i for i, line in enumerate(lines) if start in line), None)
@@ -91,10 +93,10 @@ def excerpt(source, start, end):
         None)
     if last is None:
         raise DeckError(f'No lines from "{start}" to "{end}" in:\n{source}')
-    indent = re.match(' *', lines[first])[0]
     return '\n'.join(
-        [f'{indent}# ...'] * (first > 0) + lines[first:last + 1]
-        + [f'{indent}# ...'] * (last < len(lines) - 1))
+        ['# ...'] * (first > 0)
+        + textwrap.dedent('\n'.join(lines[first:last + 1])).splitlines()
+        + ['# ...'] * (last < len(lines) - 1))
 
 
 def local_links(source):

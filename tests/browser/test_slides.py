@@ -3,11 +3,9 @@
 A picture of each slide is left in build/screenshots.
 """
 import re
-import shutil
 
 import make_slides
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from helpers import ROOT
 
 SCREENSHOTS = ROOT / 'build' / 'screenshots' / 'slides'
@@ -46,29 +44,9 @@ MEASURE = """
 """
 
 
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('slides')
-    for name in make_slides.SECTIONS:
-        (folder / f'{name}.html').write_text(make_slides.page_of(name),
-                                             encoding='utf-8')
-    return folder
-
-
 @pytest.fixture
-def page(browser):
-    """A page without a network that keeps a record of complaints."""
-    context = browser.new_context(viewport={'width': 1280, 'height': 720},
-                                  offline=True)
-    page = context.new_page()
-    page.complaints = []
-    page.on('console', lambda message: page.complaints.append(message.text))
-    page.on('pageerror', lambda error: page.complaints.append(str(error)))
-    page.on('request', lambda request: page.complaints.append(request.url)
-            if not request.url.startswith(('file:', 'data:', 'about:',
-                                           'blob:')) else None)
-    yield page
-    context.close()
+def page(new_page):
+    return new_page(1280, 720)
 
 
 def open_deck(page, path):
@@ -79,9 +57,9 @@ def open_deck(page, path):
 
 
 @pytest.mark.parametrize('name', make_slides.SECTIONS)
-def test_every_slide_fits(page, folder, name):
+def test_every_slide_fits(page, decks, name):
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    open_deck(page, folder / f'{name}.html')
+    open_deck(page, decks / f'{name}.html')
     total = page.evaluate('Reveal.getTotalSlides()')
     assert total > 10
     for number in range(1, total + 1):
@@ -97,32 +75,29 @@ def test_every_slide_fits(page, folder, name):
         assert min(found['images'], default=200) >= 200, where
         page.keyboard.press('Space')
     assert page.evaluate('Reveal.isLastSlide()')
-    assert not page.complaints
 
 
 @pytest.mark.parametrize('name', make_slides.SECTIONS)
-def test_no_serious_accessibility_problem(page, folder, name):
-    open_deck(page, folder / f'{name}.html')
+def test_axe_finds_nothing_serious(page, serious, decks, name):
+    open_deck(page, decks / f'{name}.html')
+    assert not serious(page)
     for _ in range(page.evaluate('Reveal.getTotalSlides()')):
         while page.evaluate('Reveal.availableFragments().next'):
             page.keyboard.press('Space')
-        found = [(problem['id'], problem['nodes'][0]['html'][:200])
-                 for problem in Axe().run(page).response['violations']
-                 if problem['impact'] in ('serious', 'critical')]
-        assert not found, page.url
+        assert not serious(page, '.slides > section > .present')
         page.keyboard.press('Space')
 
 
-def test_a_printed_deck_has_a_page_a_slide(page, folder):
-    page.goto((folder / 'anchors.html').as_uri() + '?print-pdf')
+def test_a_printed_deck_has_a_page_a_slide(page, decks):
+    page.goto((decks / 'anchors.html').as_uri() + '?print-pdf')
     page.locator('.pdf-page').last.wait_for()
     printed = page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb'/Type\s*/Page\b', printed)) == page.locator(
         '.pdf-page').count() > 10
 
 
-def test_the_speaker_sees_the_notes(page, folder):
-    open_deck(page, folder / 'anchors.html')
+def test_the_speaker_sees_the_notes(page, decks):
+    open_deck(page, decks / 'anchors.html')
     with page.expect_popup() as opened:
         page.keyboard.press('s')
     notes = opened.value.locator('.speaker-controls-notes .value')
@@ -130,14 +105,9 @@ def test_the_speaker_sees_the_notes(page, folder):
     assert 'fixed number of boxes' in notes.inner_text()
 
 
-def test_links_lead_from_deck_to_deck(page, folder, tmp_path):
-    index = tmp_path / 'index.html'
-    for name in make_slides.SECTIONS:
-        shutil.copy(folder / f'{name}.html', tmp_path)
-    index.write_text(make_slides.index(), encoding='utf-8')
-    page.goto(index.as_uri())
+def test_links_lead_from_deck_to_deck(page, decks):
+    page.goto((decks / 'index.html').as_uri())
     for name in make_slides.SECTIONS:
         page.locator(f'a[href="{name}.html"]').click()
         page.wait_for_function('window.Reveal && Reveal.isReady()')
         page.go_back()
-    assert not page.complaints
