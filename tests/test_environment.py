@@ -137,7 +137,8 @@ def test_every_name_of_d2l_is_there():
     from d2l import mxnet as d2l
 
     import d2l_ext
-    own = {'box_center_to_corner', 'box_corner_to_center', 'nms', 'd2l'}
+    own = {'box_center_to_corner', 'box_corner_to_center', 'nms', 'd2l',
+           'try_gpu', 'try_all_gpus'}
     for name in vars(d2l):
         if not name.startswith('_') and name not in own:
             assert getattr(d2l_ext, name) is getattr(d2l, name), name
