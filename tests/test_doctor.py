@@ -133,6 +133,18 @@ def test_nothing_is_wrong_here():
     assert 'MXNet computes on cpu(0)' in done.stdout
 
 
+def test_no_environment_and_no_python_that_fits(tmp_path):
+    """Any Python will do for the doctor."""
+    any_python = tmp_path / 'python3'
+    any_python.write_text('#!/bin/sh\necho "$@"\n')
+    any_python.chmod(0o755)
+    done = subprocess.run(
+        ['make', '--no-print-directory', 'doctor', 'PYTHON=',
+         f'VENV={tmp_path}'], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, 'PATH': f'{tmp_path}:{os.environ["PATH"]}'})
+    assert done.stdout == 'tools/doctor.py\n'
+
+
 def test_an_empty_environment(tmp_path):
     """The doctor itself needs nothing but Python."""
     said = Environment(tmp_path).doctor(D2L_DATA_DIR=str(tmp_path))
