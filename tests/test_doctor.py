@@ -178,10 +178,13 @@ def test_both_builds_of_mxnet(tmp_path):
     environment = Environment(tmp_path, **GOOD, mxnet_cu112='1.9.1')
     assert 'Problem: Two builds of MXNet' in (said := environment.doctor())
     assert 'pip uninstall --yes mxnet mxnet-cu112 && ' in said
-    # With a GPU the other one is put back.
     assert "--editable '.[cpu]'" in said.split('&&')[1].split('\n')[0]
-    said = environment.doctor(**fake_driver(tmp_path))
-    assert "--editable '.[gpu]'" in said.split('&&')[1].split('\n')[0]
+    # The build that is put back is the one that the machine can use.
+    for capability, build in (((9, 0), 'cpu'), ((8, 0), 'gpu')):
+        said = environment.doctor(
+            **fake_driver(tmp_path, capability=capability))
+        again = said.split('&&')[1].split('\n')[0]
+        assert f"--editable '.[{build}]'" in again
 
 
 def test_another_mxnet(tmp_path):

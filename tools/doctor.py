@@ -94,7 +94,7 @@ def check_build():
             'MXNet', found, 'Two builds of MXNet are installed, in the same '
             'folder: each has overwritten files of the other.',
             f'{PIP} uninstall --yes {" ".join(builds)} && '
-            f'{GPU_BUILD if driver_works() else CPU_BUILD}')
+            f'{GPU_BUILD if has_usable_gpu() else CPU_BUILD}')
     elif MXNET not in builds.values():
         yield Finding('MXNet', found, f'The chapter needs MXNet {MXNET}.',
                       CPU_BUILD if 'mxnet' in builds else GPU_BUILD)
@@ -102,9 +102,10 @@ def check_build():
         yield Finding('MXNet', found)
 
 
-def driver_works():
+def has_usable_gpu():
     try:
-        return bool(cuda.cards())
+        return any(cuda.has_kernels(card.capability)
+                   for card in cuda.cards())
     except OSError:
         return False
 
