@@ -22,8 +22,8 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help setup run run-all test browser book pdf slides assignments \
-	grade clean-edition detector detect experiment results check-data bench \
-	bench-check lab data outputs lock clean
+	grade clean-edition detector detect experiment results check-data doctor \
+	bench bench-check lab data outputs lock clean
 .PHONY: images-named submissions-named FORCE
 
 help:  ## list the targets
@@ -141,6 +141,10 @@ results: $(READY)  ## run experiments without a result, write docs/results.md
 
 check-data: $(READY)  ## report all that is wrong with the data set VOC=...
 	@$(BIN)/python tools/check_data.py '$(VOC)'
+
+# It tells what is wrong with .venv, or why there is none.
+doctor:  ## tell what the chapter would run on, and what to mend
+	@$(or $(wildcard $(BIN)/python),$(PYTHON),python3) tools/doctor.py
 
 bench: $(READY)  ## measure speed and memory, write docs/performance.md
 	@$(BIN)/python tools/prepare_data.py

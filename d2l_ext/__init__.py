@@ -10,6 +10,12 @@ if hasattr(os, 'sched_getaffinity'):
     os.environ.setdefault('OMP_NUM_THREADS',
                           str(len(os.sched_getaffinity(0))))
 
+from . import cuda
+
+# The loader would not find the libraries that pip installed.
+if cuda.version_of(cuda.GPU_BUILD):
+    cuda.load_libraries()
+
 from d2l.mxnet import *  # noqa: F403
 
 from .anchors import *  # noqa: F403
@@ -17,6 +23,7 @@ from .annotations import *  # noqa: F403
 from .boxes import *  # noqa: F403
 from .checkpoint import *  # noqa: F403
 from .detector import *  # noqa: F403
+from .devices import *  # noqa: F403
 from .drawn_set import *  # noqa: F403
 from .error_analysis import *  # noqa: F403
 from .errors import *  # noqa: F403

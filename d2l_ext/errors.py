@@ -2,7 +2,7 @@
 
 __all__ = ['ChapterError', 'CheckpointError', 'CheckpointWarning',
            'DatasetError', 'DatasetWarning', 'DetectorError',
-           'PretrainedError', 'TrainingError']
+           'DeviceWarning', 'PretrainedError', 'TrainingError']
 
 
 class ChapterError(Exception):
@@ -35,3 +35,7 @@ class CheckpointWarning(UserWarning):
 
 class DatasetWarning(UserWarning):
     """Part of a data set can't be used, and is left out or mended."""
+
+
+class DeviceWarning(UserWarning):
+    """A GPU is there that MXNet can't compute on."""

@@ -1,9 +1,11 @@
 """Pins agree wherever they are written down."""
 import os
 import re
+import shutil
 import subprocess
 import sys
 
+import doctor
 import pytest
 import yaml
 from helpers import ROOT
@@ -16,13 +18,17 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+from d2l_ext import cuda
+
 PYTHONS = ('3.9', '3.10', '3.11')
+UV = shutil.which('uv', path=os.pathsep.join(
+    [os.path.join(sys.prefix, 'bin'), os.environ['PATH']]))
 PROJECT = tomllib.loads(
     (ROOT / 'pyproject.toml').read_text('utf-8'))['project']
 
 
-def locked(python):
-    """Versions of the lock for one Python on Linux."""
+def locked(python, text=''):
+    """Versions of the lock, or a text like it, for one Python on Linux."""
     environment = {'python_version': python,
                    'python_full_version': f'{python}.0',
                    'sys_platform': 'linux', 'os_name': 'posix',
@@ -30,7 +36,8 @@ def locked(python):
                    'platform_python_implementation': 'CPython',
                    'implementation_name': 'cpython'}
     pins = {}
-    for line in (ROOT / 'requirements.lock').read_text().splitlines():
+    text = text or (ROOT / 'requirements.lock').read_text()
+    for line in text.splitlines():
         if line and not line.lstrip().startswith('#'):
             requirement = Requirement(line)
             if not requirement.marker or requirement.marker.evaluate(
@@ -97,6 +104,44 @@ def test_conda_environments_agree_with_the_lock(path, mxnet):
         assert 'nccl' in conda
 
 
+def test_each_library_of_cuda_has_a_pinned_package():
+    """`make doctor` reads the pins from where pip does."""
+    pins = {text for text in PROJECT['optional-dependencies']['gpu']
+            if text.startswith('nvidia-')}
+    assert all(str(Requirement(pin).specifier).startswith('==')
+               for pin in pins)
+    assert {doctor.package_of(name) for name in cuda.LIBRARIES} == pins
+
+
+def resolve(*arguments, requirements=None):
+    return subprocess.run(
+        [UV, 'pip', 'compile', '--quiet', '--no-header', '--no-annotate',
+         '--only-binary', ':all:', '--universal', '--python-version', '3.9',
+         *arguments], cwd=ROOT, input=requirements, capture_output=True,
+        text=True)
+
+
+def test_the_gpu_environment_resolves():
+    """Asks a package registry; skipped only where none can be reached."""
+    if resolve('-', requirements='numpy==1.23.5').returncode:
+        pytest.skip('no package registry can be reached')
+    done = resolve('--extra', 'gpu', '--constraint', 'requirements.lock',
+                   'pyproject.toml')
+    assert done.returncode == 0, done.stderr
+    for python in PYTHONS:
+        found, pins = locked(python, done.stdout), locked(python)
+        for text in PROJECT['optional-dependencies']['gpu']:
+            name, version = text.split('==')
+            assert found.pop(name) == version
+        assert 'mxnet' not in found
+        # The rest is as without a GPU, save for what a pin of NVIDIA's asks.
+        assert {name for name in found if name not in pins} <= {
+            'setuptools', 'wheel'}
+        assert {name: found[name] for name in pins if name in found} == {
+            name: pins[name] for name in pins if name in found}
+        assert {'numpy', 'd2l', 'matplotlib'} <= set(found)
+
+
 def test_help_lists_every_target():
     makefile = (ROOT / 'Makefile').read_text('utf-8').replace('\\\n', '')
     phony = re.search(r'^\.PHONY: (.*)$', makefile, re.M)[1].split()
@@ -137,7 +182,8 @@ def test_every_name_of_d2l_is_there():
     from d2l import mxnet as d2l
 
     import d2l_ext
-    own = {'box_center_to_corner', 'box_corner_to_center', 'nms', 'd2l'}
+    own = {'box_center_to_corner', 'box_corner_to_center', 'nms', 'd2l',
+           'try_gpu', 'try_all_gpus'}
     for name in vars(d2l):
         if not name.startswith('_') and name not in own:
             assert getattr(d2l_ext, name) is getattr(d2l, name), name
