@@ -33,6 +33,7 @@ from .plotting import *  # noqa: F403
 from .pretrained import *  # noqa: F403
 from .rcnn import *  # noqa: F403
 from .recipes import *  # noqa: F403
+from .replicas import *  # noqa: F403
 from .roi_head import *  # noqa: F403
 from .rpn import *  # noqa: F403
 from .steps import *  # noqa: F403
