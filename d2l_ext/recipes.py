@@ -131,8 +131,8 @@ def train_recipe(recipe: Recipe, detector: Detector,
                  train_iter: gluon.data.DataLoader,
                  test_iter: gluon.data.DataLoader,
                  ctx: Union[Context, Sequence[Context], None] = None,
-                 checkpoints: Union[str, os.PathLike, None] = None
-                 ) -> List[List[Epoch]]:
+                 checkpoints: Union[str, os.PathLike, None] = None,
+                 kvstore: str = 'device') -> List[List[Epoch]]:
     """Train a detector, step by step.
 
     Parameters
@@ -148,6 +148,8 @@ def train_recipe(recipe: Recipe, detector: Detector,
     checkpoints : path, optional
         A folder for one checkpoint a step. Those that are there already
         are resumed.
+    kvstore : str
+        As for `train_detection`.
 
     Returns
     -------
@@ -184,7 +186,7 @@ def train_recipe(recipe: Recipe, detector: Detector,
             test_iter, loss(recipe.lambd), num_epochs, backbone_lr,
             output_lr, ctx or cpu(),
             checkpoints and Path(checkpoints) / f'step-{number}.npz',
-            resume=True))
+            resume=True, kvstore=kvstore))
     return histories
 
 

@@ -54,7 +54,8 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
                     num_epochs: int, backbone_lr: float, output_lr: float,
                     ctx: Union[Context, Sequence[Context]],
                     checkpoint: Union[str, os.PathLike, None] = None,
-                    resume: bool = False) -> List[Epoch]:
+                    resume: bool = False, kvstore: str = 'device'
+                    ) -> List[Epoch]:
     """Train a backbone together with an output model on top of it.
 
     Parameters
@@ -89,12 +90,18 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
         Whether to go on from that file, if it is there. A run that was
         stopped and resumed ends as one that was not: bit for bit, on the
         same machine with the same number of threads.
+    kvstore : str
+        How gradients are added up: `device`, on the devices of this
+        process; or `dist_sync`, if this is a worker of a training on
+        several hosts. `train_iter` and `test_iter` then have this worker's
+        shares, as `load_data_voc_detection` gives them; worker 0 alone
+        plots, prints and stores.
 
     Returns
     -------
     list of Epoch
-        The history, one entry an epoch; it is plotted as it grows. The
-        last one is printed, too.
+        The history, one entry an epoch, of all workers together; it is
+        plotted as it grows. The last one is printed, too.
 
     Raises
     ------
@@ -119,8 +126,8 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
         moving.insert(0, (backbone, backbone_lr))
     models = [model for model, _ in moving]
     trainers = [_trainer(model, lr, num_steps) for model, lr in moving]
-    replicas, plot = Replicas(ctx), LivePlot(num_epochs)
-    anchors = [None] * len(replicas.devices)
+    replicas = Replicas((backbone, output_model), ctx, kvstore)
+    plot, anchors = LivePlot(num_epochs), [None] * len(replicas.devices)
 
     def outputs_of(batch, learns):
         """Predictions and labels of each device's share."""
@@ -133,7 +140,7 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
             outputs.append((preds, labels))
         return outputs
 
-    with Checkpoint(checkpoint, resume, train_iter,
+    with Checkpoint(checkpoint, resume, replicas, train_iter,
                     (backbone, output_model), trainers,
                     num_epochs=num_epochs, backbone_lr=backbone_lr,
                     output_lr=output_lr) as keeper:
@@ -142,7 +149,8 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
             start = time.perf_counter()
             train, test = _Counts(), _Counts()
             bar = tqdm(train_iter, f'epoch {epoch}/{num_epochs}',
-                       leave=False, file=sys.stdout, unit='batch')
+                       leave=False, file=sys.stdout, unit='batch',
+                       disable=replicas.rank > 0)
             for number, batch in keeper.batches(bar, epoch, train.sums):
                 with autograd.record():
                     outputs = outputs_of(batch, learns=backbone_lr > 0)
@@ -165,20 +173,25 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
                 for trainer in trainers:
                     trainer.step(1)
                 train.add(outputs, batch_loss)
-                bar.set_postfix(loss=f'{train.loss:.3f}')
+                bar.set_postfix(
+                    loss=f'{train.loss * replicas.num_workers:.3f}')
             for batch in test_iter:
                 test.add(outputs_of(batch, learns=False))
+            for counts in (train, test):
+                counts.sums[1:] = replicas.total(counts.sums[1:])
             history.append(Epoch(
                 epoch, train.loss, train.class_error, train.box_mae,
                 test.class_error, test.box_mae,
                 time.perf_counter() - start))
-            plot.show(history)
+            if replicas.rank == 0:
+                plot.show(history)
             keeper.end(history)
     last = history[-1]
-    print(f'train class err {last.train_class_error:.2e}, '
-          f'box mae {last.train_box_mae:.2e}; '
-          f'test class err {last.test_class_error:.2e}, '
-          f'box mae {last.test_box_mae:.2e}')
+    if replicas.rank == 0:
+        print(f'train class err {last.train_class_error:.2e}, '
+              f'box mae {last.train_box_mae:.2e}; '
+              f'test class err {last.test_class_error:.2e}, '
+              f'box mae {last.test_box_mae:.2e}')
     return history
 
 
@@ -214,6 +227,7 @@ class _Counts:
 
     def __init__(self):
         self._evaluate = DetectionEvaluation()
+        # Of batches, and of this worker's share of all else.
         self.sums = [0.] * 6
 
     def add(self, outputs, loss=0.):

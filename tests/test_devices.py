@@ -95,7 +95,7 @@ def test_training_proposals_and_evaluation(watch, rng):
 def test_two_devices_keep_their_arrays_apart(watch, stage):
     """Labels and proposals are made where each share of the data is."""
     devices = [cpu(1), cpu(2)]
-    epoch, _, _ = test_replicas.train(stage, devices, frozen=False)
-    assert epoch.loss > 0
+    history, _, _ = test_replicas.train(stage, devices, frozen=False)
+    assert history[0].loss > 0
     for device in devices:
         assert sum(contexts == {str(device)} for contexts in watch) > 100

@@ -23,9 +23,9 @@ DEVICES = [cpu(0), cpu(1)]
 NUM_STEPS = 5
 
 
-def make_models(ctx, frozen=True):
+def make_models(ctx, frozen=True, seed=1):
     """A small backbone, with its normalisation frozen, and both outputs."""
-    npx.random.seed(1)
+    npx.random.seed(seed)
     backbone = nn.HybridSequential()
     backbone.add(nn.Conv2D(8, 3, 2, 1, activation='relu'),
                  nn.BatchNorm(use_global_stats=frozen),
@@ -34,7 +34,7 @@ def make_models(ctx, frozen=True):
     models = backbone, RPNOutput(), FasterRCNNOutput(2)
     for model in models:
         model.initialize(init.Xavier(), ctx=ctx)
-    first = Replicas(ctx).devices[0]
+    first = Replicas((), ctx).devices[0]
     features = backbone(np.ones((1, 3, 32, 48), ctx=first))
     models[1](features)
     models[2](features, np.array([[0., 0, 0, 1, 1]], ctx=first))
@@ -55,19 +55,20 @@ def batches(batch_size=6):
             for _ in range(NUM_STEPS)]
 
 
-def train(stage, ctx, batch_size=6, frozen=True, path=None, **arguments):
-    """Losses, and parameters before and after five steps."""
-    backbone, rpn_output, head = make_models(ctx, frozen)
+def train(stage, ctx, data=None, frozen=True, path=None, num_epochs=1,
+          seed=1, **arguments):
+    """History, and parameters before and after epochs of five steps."""
+    backbone, rpn_output, head = make_models(ctx, frozen, seed)
     output, batch_fn, loss = {
         'rpn': (rpn_output, rpn_batch, DetectionLoss(1)),
         'rcnn': (head, faster_rcnn_batch_fn(rpn_output), DetectionLoss(1)),
         'joint': (JointOutput(rpn_output, head), joint_batch_fn(),
                   JointLoss(1))}[stage]
-    before, data = values_of(backbone, output), batches(batch_size)
+    before, data = values_of(backbone, output), data or batches()
     npx.random.seed(2)
-    epoch, = train_detection(backbone, output, batch_fn, data, data, loss, 1,
-                             .5, .5, ctx, path, **arguments)
-    return epoch, before, values_of(backbone, output)
+    history = train_detection(backbone, output, batch_fn, data, data, loss,
+                              num_epochs, .5, .5, ctx, path, **arguments)
+    return history, before, values_of(backbone, output)
 
 
 @pytest.mark.parametrize('batch_size', [6, 5])
@@ -79,9 +80,10 @@ def test_two_devices_train_as_one_does(monkeypatch, stage, batch_size):
         # one: they draw the background in another order. So all is used.
         monkeypatch.setattr('d2l_ext.anchors.draw',
                             lambda candidate, quota: candidate)
-    expected, before, ones = train(stage, cpu(), batch_size)
-    found, _, twos = train(stage, DEVICES, batch_size)
-    assert_allclose(found[:-1], expected[:-1], rtol=1e-4)
+    data = batches(batch_size)
+    expected, before, ones = train(stage, cpu(), data)
+    found, _, twos = train(stage, DEVICES, data)
+    assert_allclose(found[0][:-1], expected[0][:-1], rtol=1e-4)
     moved = 0
     for (start,), (one,), (first, second) in zip(before, ones, twos):
         assert (first == second).all()
@@ -93,8 +95,8 @@ def test_two_devices_train_as_one_does(monkeypatch, stage, batch_size):
 def test_means_of_normalisation_are_those_of_all_devices():
     """Shares have other means than the batch: this is where they differ."""
     _, _, ones = train('rpn', cpu(), frozen=False)
-    epoch, _, twos = train('rpn', DEVICES, frozen=False)
-    assert numpy.isfinite(epoch[:-1]).all()
+    history, _, twos = train('rpn', DEVICES, frozen=False)
+    assert numpy.isfinite(history[0][:-1]).all()
     for first, second in twos:
         assert (first == second).all()
     apart = max(abs(one - first).max()
@@ -123,31 +125,30 @@ def test_long_gradients_are_shortened_once(monkeypatch):
         assert_allclose(first, one, atol=1e-5)
 
 
-def test_a_loss_that_is_not_finite_on_the_second_device(monkeypatch):
+def test_a_loss_that_is_not_finite_on_the_second_device():
     data = batches()
     data[1][0][-1, 0, 0, 0] = numpy.nan
-    monkeypatch.setattr('test_replicas.batches', lambda size: data)
     with pytest.raises(TrainingError, match='batch 2 of epoch 1 the loss'):
-        train('rpn', DEVICES)
+        train('rpn', DEVICES, data)
 
 
 def test_more_devices_than_images():
     with pytest.raises(TrainingError, match='1 images is too small for 2'):
-        train('rpn', DEVICES, batch_size=1)
+        train('rpn', DEVICES, batches(1))
 
 
 def test_a_loss_that_cannot_be_shared():
-    replicas = Replicas(DEVICES)
+    replicas = Replicas((), DEVICES)
     with pytest.raises(TrainingError, match='needs a method `counts`'):
         replicas.losses(lambda *arrays: arrays, [((), ()), ((), ())])
-    one = Replicas(cpu(1))
+    one = Replicas((), cpu(1))
     assert one.losses(lambda *arrays: arrays, [((1,), (2,))]) == [(1, 2)]
 
 
 def test_shares_are_complete_and_where_they_belong():
     X = np.arange(10).reshape(5, 2)
-    (first,), (second,) = Replicas(DEVICES).split(X)
+    (first,), (second,) = Replicas((), DEVICES).split(X)
     assert (first.ctx, second.ctx) == (cpu(0), cpu(1))
     assert numpy.concatenate([first.asnumpy(), second.asnumpy()]).tolist() \
         == X.asnumpy().tolist()
-    assert len(Replicas(DEVICES).split(X[:1])) == 1
+    assert len(Replicas((), DEVICES).split(X[:1])) == 1
