@@ -22,8 +22,8 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: help setup run run-all test browser book pdf slides assignments \
-	grade clean-edition detector detect experiment results check-data doctor \
-	bench bench-check lab data outputs lock clean
+	grade clean-edition detector dist detect experiment results check-data \
+	doctor bench bench-check lab data outputs lock clean
 .PHONY: images-named submissions-named FORCE
 
 help:  ## list the targets
@@ -120,6 +120,11 @@ build/detector/detector.json:
 detector: $(READY)  ## train the best recipe for `make detect`
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/python tools/train_detector.py build/detector
+
+dist: $(READY)  ## train the chapter's models with two workers on this machine
+	@$(BIN)/python tools/prepare_data.py
+	$(BIN)/python tools/launch.py --workers $(or $(WORKERS),2) -- \
+	$(BIN)/python tools/train_detector.py build/dist --recipe chapter
 
 # Asked for first: a training for nothing would take ten minutes.
 images-named:

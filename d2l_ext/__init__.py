@@ -16,6 +16,12 @@ from . import cuda
 if cuda.version_of(cuda.GPU_BUILD):
     cuda.load_libraries()
 
+# In the scheduler and the servers of a training on several hosts the import
+# of MXNet does not return; so they are entered in the roll call before.
+if 'DMLC_ROLE' in os.environ:
+    from .roll_call import join
+    join()
+
 from d2l.mxnet import *  # noqa: F403
 
 from .anchors import *  # noqa: F403
@@ -41,7 +47,9 @@ from .plotting import *  # noqa: F403
 from .pretrained import *  # noqa: F403
 from .rcnn import *  # noqa: F403
 from .recipes import *  # noqa: F403
+from .replicas import *  # noqa: F403
 from .roi_head import *  # noqa: F403
+from .roll_call import *  # noqa: F403
 from .rpn import *  # noqa: F403
 from .steps import *  # noqa: F403
 from .training import *  # noqa: F403

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -20,6 +21,7 @@ from mxnet.gluon import Trainer, nn
 
 from .errors import CheckpointError, CheckpointWarning
 from .files import replacing
+from .replicas import Replicas
 
 __all__ = ['Checkpoint', 'interrupts_noted']
 
@@ -44,6 +46,8 @@ class Checkpoint:
         without all this.
     resume : bool
         Whether to go on from the file, if there is one.
+    replicas : Replicas
+        With several workers, all read the file, and worker 0 writes it.
     train_iter : iterable with a length
         The batches of an epoch; if it has a `dataset`, the classes of that
         must stay the same.
@@ -70,25 +74,37 @@ class Checkpoint:
     Notes
     -----
     The state of MXNet's random numbers can't be read. So each batch is
-    given a seed of its own, made from one that is drawn once and kept.
+    given a seed of its own, made from one that is drawn once and kept. The
+    seed of an epoch is that of all workers, which shuffle the same pictures;
+    other seeds differ.
     """
 
     def __init__(self, path: Union[str, os.PathLike, None], resume: bool,
-                 train_iter: Iterable, models: Sequence[nn.Block],
-                 trainers: Sequence[Trainer], **settings):
+                 replicas: Replicas, train_iter: Iterable,
+                 models: Sequence[nn.Block], trainers: Sequence[Trainer],
+                 **settings):
+        self._replicas = replicas
         self._path = None if path is None else Path(path)
         self._models, self._trainers = models, trainers
-        classes = getattr(getattr(train_iter, 'dataset', None), 'classes', ())
-        self._settings = {'classes': list(classes),
+        dataset = getattr(train_iter, 'dataset', None)
+        self._settings = {'classes': list(getattr(dataset, 'classes', ())),
                           'num_batches': len(train_iter), **settings}
         self._noted = []   # interrupts
         self._done = 0, []   # of an epoch: number of batches, sums
         self.history = []
-        if self._path:
+        self._seed = None
+        if self._path or replicas.num_workers > 1:
             self._seed = int(np.random.randint(0, 2**30))
+        if self._path:
             self._check_path(resume)
             if self._path.exists():
                 self._load()
+        self._seed = replicas.agree(
+            {**self._settings, 'pictures': _digest_of_names(dataset),
+             'epochs done': len(self.history),
+             'batches done': self._done[0]}, self._seed,
+            'Give all the same data and arguments, and a checkpoint on a '
+            'disk that all can read.')
 
     def __enter__(self) -> Checkpoint:
         self._holding_back = contextlib.ExitStack()
@@ -128,7 +144,7 @@ class Checkpoint:
                 continue
             self._seed_for(epoch, number)
             yield number, batch
-            if self._noted:
+            if self._path and self._replicas.any(self._noted):
                 self._save(number, sums)
                 self._interrupt(f'after batch {number} of epoch {epoch}')
         # For the evaluation, so that it draws the same in a resumed run.
@@ -143,7 +159,7 @@ class Checkpoint:
         self.history = history
         if self._path:
             self._save(0, [])
-            if self._noted:
+            if self._replicas.any(self._noted):
                 self._interrupt(f'after epoch {len(history)}')
 
     def _check_path(self, resume):
@@ -151,6 +167,8 @@ class Checkpoint:
             raise CheckpointError(
                 f'{self._path}: there is a checkpoint already. Go on from it '
                 'with resume=True, remove it, or name another file.')
+        if self._replicas.rank > 0:
+            return
         try:
             tempfile.TemporaryFile(dir=self._path.parent).close()
         except OSError as error:
@@ -160,15 +178,21 @@ class Checkpoint:
 
     def _seed_for(self, epoch, batch):
         """Batch 0 is the order of the pictures, -1 the evaluation."""
-        if self._path:
-            npx.random.seed(
-                (self._seed + 1_000_003 * epoch + batch) % 2**31)
+        if self._seed is not None:
+            rank = self._replicas.rank if batch else 0
+            npx.random.seed((self._seed + 1_000_003 * epoch + batch
+                             + 500_000_003 * rank) % 2**31)
 
     def _interrupt(self, where):
         raise KeyboardInterrupt(f'stopped {where}; with resume=True the '
                                 f'same call goes on from {self._path}')
 
     def _save(self, number, sums):
+        if sums:
+            # The first is of batches, which all workers count.
+            sums = [sums[0], *self._replicas.total(sums[1:])]
+        if self._replicas.rank > 0:
+            return
         about = {'version': VERSION, 'settings': self._settings,
                  'seed': self._seed, 'history': self.history,
                  'done': [number, sums],
@@ -213,6 +237,9 @@ class Checkpoint:
         self._set_momentum(arrays, about['updates'])
         self._seed = about['seed']
         self.history, self._done = about['history'], about['done']
+        number, sums = self._done
+        if self._replicas.rank > 0:
+            self._done = number, sums and [sums[0], *[0.] * len(sums[1:])]
 
     def _read(self):
         try:
@@ -261,6 +288,13 @@ class Checkpoint:
                     updater.states[index] = nd.array(value)
                     # Moved to the parameter's device when it is needed.
                     updater.states_synced[index] = False
+
+
+def _digest_of_names(dataset):
+    """Number of pictures and a check sum of their names."""
+    names = getattr(dataset, 'names', [])
+    digest = hashlib.sha1('\n'.join(names).encode()).hexdigest()
+    return f'{len(names)}, {digest[:8]}'
 
 
 def _fits(shape, stored):

@@ -5,7 +5,7 @@ classes with the background at 0.
 """
 from __future__ import annotations
 
-from typing import Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from mxnet import gluon, np
 
@@ -39,9 +39,25 @@ class DetectionLoss:
         self.lambd = lambd
         self._cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
 
+    def counts(self, cls_labels: np.ndarray, box_labels: np.ndarray
+               ) -> List[np.ndarray]:
+        """Numbers of anchors that the loss is averaged over.
+
+        Parameters
+        ----------
+        cls_labels, box_labels : ndarray
+            As for a call.
+
+        Returns
+        -------
+        list of two ndarray, shape ()
+            Anchors that are not ignored, and positive ones.
+        """
+        return [mask.sum() for mask in _masks(cls_labels)]
+
     def __call__(self, cls_preds: np.ndarray, box_preds: np.ndarray,
-                 cls_labels: np.ndarray, box_labels: np.ndarray
-                 ) -> np.ndarray:
+                 cls_labels: np.ndarray, box_labels: np.ndarray,
+                 counts: Optional[Sequence] = None) -> np.ndarray:
         """Loss of a batch, spread over its anchors.
 
         Parameters
@@ -52,6 +68,10 @@ class DetectionLoss:
             Predicted and true offsets.
         cls_labels : ndarray, shape (N,)
             0 for background, class + 1 for an object, -1 for ignored.
+        counts : sequence of two, optional
+            What to divide by: of a batch that is shared by several devices,
+            the `counts` of all shares together. Those of these labels if
+            not given.
 
         Returns
         -------
@@ -60,11 +80,13 @@ class DetectionLoss:
             where a term has no anchor: no positives, or none at all.
         """
         valid, positive = _masks(cls_labels)
+        num_valid, num_positive = (
+            self.counts(cls_labels, box_labels) if counts is None else counts)
         cls_loss = self._cross_entropy(cls_preds, np.maximum(cls_labels, 0))
         box_loss = np.abs(box_preds - box_labels).mean(axis=1)
-        return (cls_loss * valid / np.maximum(valid.sum(), 1)
+        return (cls_loss * valid / np.maximum(num_valid, 1)
                 + self.lambd * box_loss * positive
-                / np.maximum(positive.sum(), 1))
+                / np.maximum(num_positive, 1))
 
 
 class DetectionEvaluation:

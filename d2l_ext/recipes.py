@@ -91,7 +91,8 @@ BEST = Recipe(steps=(Step('joint', 6, .4, .4),), batch_size=8, num_stages=3,
 
 
 def make_detector(recipe: Recipe, classes: Sequence[str],
-                  ctx: Optional[Context] = None) -> Detector:
+                  ctx: Union[Context, Sequence[Context], None] = None
+                  ) -> Detector:
     """The models of a recipe, with random parameters.
 
     Parameters
@@ -100,8 +101,8 @@ def make_detector(recipe: Recipe, classes: Sequence[str],
         Which models.
     classes : sequence of str
         What they are to find.
-    ctx : Context, optional
-        Device, the CPU if not given.
+    ctx : Context or sequence of Context, optional
+        Device or devices, the CPU if not given.
 
     Returns
     -------
@@ -117,9 +118,10 @@ def make_detector(recipe: Recipe, classes: Sequence[str],
         model.initialize(init=init.Xavier(), ctx=ctx)
     # Dense layers learn their sizes, and get parameters, in a first call.
     backbone, _, head = models
-    features = backbone(np.zeros((1, 3, recipe.side, recipe.side), ctx=ctx))
+    first = ctx if isinstance(ctx, Context) else ctx[0]
+    features = backbone(np.zeros((1, 3, recipe.side, recipe.side), ctx=first))
     rpn_output(features)
-    head(features, np.array([[0, 0, 0, 1, 1]], ctx=ctx))
+    head(features, np.array([[0, 0, 0, 1, 1]], ctx=first))
     return Detector(*models, list(classes), (recipe.side, recipe.side),
                     functools.partial(rpn_anchors, sizes=recipe.sizes,
                                       ratios=recipe.ratios))
@@ -128,9 +130,9 @@ def make_detector(recipe: Recipe, classes: Sequence[str],
 def train_recipe(recipe: Recipe, detector: Detector,
                  train_iter: gluon.data.DataLoader,
                  test_iter: gluon.data.DataLoader,
-                 ctx: Optional[Context] = None,
-                 checkpoints: Union[str, os.PathLike, None] = None
-                 ) -> List[List[Epoch]]:
+                 ctx: Union[Context, Sequence[Context], None] = None,
+                 checkpoints: Union[str, os.PathLike, None] = None,
+                 kvstore: str = 'device') -> List[List[Epoch]]:
     """Train a detector, step by step.
 
     Parameters
@@ -141,11 +143,13 @@ def train_recipe(recipe: Recipe, detector: Detector,
         From `make_detector`; it is trained in place.
     train_iter, test_iter : DataLoader
         As `load_data_voc_detection` gives them.
-    ctx : Context, optional
-        Device of the detector, the CPU if not given.
+    ctx : Context or sequence of Context, optional
+        Devices of the detector, the CPU if not given.
     checkpoints : path, optional
         A folder for one checkpoint a step. Those that are there already
         are resumed.
+    kvstore : str
+        As for `train_detection`.
 
     Returns
     -------
@@ -182,7 +186,7 @@ def train_recipe(recipe: Recipe, detector: Detector,
             test_iter, loss(recipe.lambd), num_epochs, backbone_lr,
             output_lr, ctx or cpu(),
             checkpoints and Path(checkpoints) / f'step-{number}.npz',
-            resume=True))
+            resume=True, kvstore=kvstore))
     return histories
 
 

@@ -4,7 +4,7 @@
 """
 from __future__ import annotations
 
-from typing import Callable, List
+from typing import Callable, List, Optional, Sequence
 
 from mxnet import autograd, np
 from mxnet.gluon import nn
@@ -176,7 +176,24 @@ class JointLoss:
     def __init__(self, lambd: float):
         self._loss = DetectionLoss(lambd)
 
-    def __call__(self, *preds_and_labels: np.ndarray) -> np.ndarray:
+    def counts(self, *labels: np.ndarray) -> List[np.ndarray]:
+        """Numbers of anchors, then of proposals, that losses are means of.
+
+        Parameters
+        ----------
+        *labels : ndarray
+            Class and box labels of the first stage and of the second.
+
+        Returns
+        -------
+        list of four ndarray, shape ()
+            As `DetectionLoss.counts` gives them.
+        """
+        return [*self._loss.counts(*labels[:2]),
+                *self._loss.counts(*labels[2:])]
+
+    def __call__(self, *preds_and_labels: np.ndarray,
+                 counts: Optional[Sequence] = None) -> np.ndarray:
         """Loss of a batch, spread over anchors and proposals.
 
         Parameters
@@ -184,6 +201,8 @@ class JointLoss:
         *preds_and_labels : ndarray
             Class and box predictions of the first stage and of the second,
             then the labels in the same order.
+        counts : sequence of four, optional
+            What to divide by, as for `DetectionLoss`.
 
         Returns
         -------
@@ -191,6 +210,8 @@ class JointLoss:
             Its sum is the loss of the batch.
         """
         preds, labels = preds_and_labels[:4], preds_and_labels[4:]
+        of_rpn, of_rcnn = ((None, None) if counts is None else
+                           (counts[:2], counts[2:]))
         return np.concatenate([
-            self._loss(*preds[:2], *labels[:2]),
-            self._loss(*preds[2:], *labels[2:])])
+            self._loss(*preds[:2], *labels[:2], of_rpn),
+            self._loss(*preds[2:], *labels[2:], of_rcnn)])

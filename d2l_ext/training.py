@@ -5,7 +5,7 @@ import math
 import os
 import sys
 import time
-from typing import Callable, List, NamedTuple, Union
+from typing import Callable, List, NamedTuple, Sequence, Union
 
 from mxnet import autograd, gluon, lr_scheduler
 from mxnet.context import Context
@@ -16,6 +16,7 @@ from .checkpoint import Checkpoint
 from .errors import TrainingError
 from .losses import DetectionEvaluation
 from .plotting import LivePlot
+from .replicas import Replicas
 
 __all__ = ['Epoch', 'train_detection']
 
@@ -51,9 +52,10 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
                     batch_fn: Callable, train_iter: gluon.data.DataLoader,
                     test_iter: gluon.data.DataLoader, loss: Callable,
                     num_epochs: int, backbone_lr: float, output_lr: float,
-                    ctx: Context,
+                    ctx: Union[Context, Sequence[Context]],
                     checkpoint: Union[str, os.PathLike, None] = None,
-                    resume: bool = False) -> List[Epoch]:
+                    resume: bool = False, kvstore: str = 'device'
+                    ) -> List[Epoch]:
     """Train a backbone together with an output model on top of it.
 
     Parameters
@@ -70,15 +72,17 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
         Batches of images and ground truth.
     loss : callable
         `loss(*predictions, *labels)` gives an array that sums to the loss
-        of the batch, as `DetectionLoss` does.
+        of the batch, as `DetectionLoss` does. For several devices it needs
+        a method `counts`, too, as that has.
     num_epochs : int
         Passes over `train_iter`; each is followed by one over `test_iter`.
     backbone_lr, output_lr : float
         Learning rates of the two models. A backbone whose rate is 0 stays
         as it is, the means of its batch normalisation included; a step
         then spares its backward pass.
-    ctx : Context
-        Device that both models are on.
+    ctx : Context or sequence of Context
+        Device that both models are on; of several, each computes a share
+        of every batch.
     checkpoint : path, optional
         A file that takes, after every epoch and when the training is
         interrupted, all that it needs to go on.
@@ -86,17 +90,24 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
         Whether to go on from that file, if it is there. A run that was
         stopped and resumed ends as one that was not: bit for bit, on the
         same machine with the same number of threads.
+    kvstore : str
+        How gradients are added up: `device`, on the devices of this
+        process; or `dist_sync`, if this is a worker of a training on
+        several hosts. `train_iter` and `test_iter` then have this worker's
+        shares, as `load_data_voc_detection` gives them; worker 0 alone
+        plots, prints and stores.
 
     Returns
     -------
     list of Epoch
-        The history, one entry an epoch; it is plotted as it grows. The
-        last one is printed, too.
+        The history, one entry an epoch, of all workers together; it is
+        plotted as it grows. The last one is printed, too.
 
     Raises
     ------
     TrainingError
-        When the loss or its gradient is not finite, or there is no batch.
+        When the loss or its gradient is not finite, there is no batch, or
+        fewer images in a batch than devices.
     CheckpointError
         When the checkpoint can't be written, is damaged, or is of another
         training; or when there is one and `resume` is not set.
@@ -115,8 +126,21 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
         moving.insert(0, (backbone, backbone_lr))
     models = [model for model, _ in moving]
     trainers = [_trainer(model, lr, num_steps) for model, lr in moving]
-    anchors, plot = None, LivePlot(num_epochs)
-    with Checkpoint(checkpoint, resume, train_iter,
+    replicas = Replicas((backbone, output_model), ctx, kvstore)
+    plot, anchors = LivePlot(num_epochs), [None] * len(replicas.devices)
+
+    def outputs_of(batch, learns):
+        """Predictions and labels of each device's share."""
+        outputs = []
+        for i, (X, Y) in enumerate(replicas.split(*batch)):
+            with autograd.record() if learns else autograd.pause():
+                features = backbone(X)
+            preds, labels, anchors[i] = batch_fn(
+                Y, features, output_model, anchors[i])
+            outputs.append((preds, labels))
+        return outputs
+
+    with Checkpoint(checkpoint, resume, replicas, train_iter,
                     (backbone, output_model), trainers,
                     num_epochs=num_epochs, backbone_lr=backbone_lr,
                     output_lr=output_lr) as keeper:
@@ -125,19 +149,17 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
             start = time.perf_counter()
             train, test = _Counts(), _Counts()
             bar = tqdm(train_iter, f'epoch {epoch}/{num_epochs}',
-                       leave=False, file=sys.stdout, unit='batch')
-            for number, (X, Y) in keeper.batches(bar, epoch, train.sums):
-                X, Y = X.as_in_ctx(ctx), Y.as_in_ctx(ctx)
+                       leave=False, file=sys.stdout, unit='batch',
+                       disable=replicas.rank > 0)
+            for number, batch in keeper.batches(bar, epoch, train.sums):
                 with autograd.record():
-                    with (autograd.record() if backbone_lr else
-                          autograd.pause()):
-                        features = backbone(X)
-                    preds, labels, anchors = batch_fn(
-                        Y, features, output_model, anchors)
-                    values = loss(*preds, *labels)
-                values.backward()
-                norm = _clip_gradients(models, ctx)
-                batch_loss = float(values.sum())
+                    outputs = outputs_of(batch, learns=backbone_lr > 0)
+                    values = replicas.losses(loss, outputs)
+                autograd.backward(values)
+                replicas.share_gradients(models)
+                norm = max(_clip_gradients(models, device)
+                           for device in replicas.devices)
+                batch_loss = sum(float(value.sum()) for value in values)
                 if not math.isfinite(batch_loss + norm):
                     raise TrainingError(
                         f'In batch {number} of epoch {epoch}'
@@ -150,24 +172,26 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
                 # The loss is a mean already: no division by the batch size.
                 for trainer in trainers:
                     trainer.step(1)
-                train.add(preds, labels, batch_loss)
-                bar.set_postfix(loss=f'{train.loss:.3f}')
-            for X, Y in test_iter:
-                preds, labels, anchors = batch_fn(
-                    Y.as_in_ctx(ctx), backbone(X.as_in_ctx(ctx)),
-                    output_model, anchors)
-                test.add(preds, labels)
+                train.add(outputs, batch_loss)
+                bar.set_postfix(
+                    loss=f'{train.loss * replicas.num_workers:.3f}')
+            for batch in test_iter:
+                test.add(outputs_of(batch, learns=False))
+            for counts in (train, test):
+                counts.sums[1:] = replicas.total(counts.sums[1:])
             history.append(Epoch(
                 epoch, train.loss, train.class_error, train.box_mae,
                 test.class_error, test.box_mae,
                 time.perf_counter() - start))
-            plot.show(history)
+            if replicas.rank == 0:
+                plot.show(history)
             keeper.end(history)
     last = history[-1]
-    print(f'train class err {last.train_class_error:.2e}, '
-          f'box mae {last.train_box_mae:.2e}; '
-          f'test class err {last.test_class_error:.2e}, '
-          f'box mae {last.test_box_mae:.2e}')
+    if replicas.rank == 0:
+        print(f'train class err {last.train_class_error:.2e}, '
+              f'box mae {last.train_box_mae:.2e}; '
+              f'test class err {last.test_class_error:.2e}, '
+              f'box mae {last.test_box_mae:.2e}')
     return history
 
 
@@ -182,12 +206,16 @@ def _trainer(model, learning_rate, num_steps):
     schedule = lr_scheduler.CosineScheduler(
         max(num_steps, WARMUP_STEPS + 1),
         base_lr=(1 - MOMENTUM) * learning_rate, warmup_steps=WARMUP_STEPS)
+    # Without a store of its own: `Replicas` adds up the gradients, which are
+    # shortened before the step.
     return gluon.Trainer(model.collect_params(), 'sgd', {
-        'lr_scheduler': schedule, 'momentum': MOMENTUM, 'wd': WEIGHT_DECAY})
+        'lr_scheduler': schedule, 'momentum': MOMENTUM, 'wd': WEIGHT_DECAY},
+        kvstore=None)
 
 
 def _clip_gradients(models, ctx):
-    """Shorten the gradient to MAX_GRADIENT; returns its norm before."""
+    """Shorten a device's gradient to MAX_GRADIENT; returns its norm before.
+    """
     gradients = [parameter.grad(ctx).as_nd_ndarray() for model in models
                  for parameter in model.collect_params().values()
                  if parameter.grad_req != 'null']
@@ -200,10 +228,13 @@ class _Counts:
 
     def __init__(self):
         self._evaluate = DetectionEvaluation()
+        # Of batches, and of this worker's share of all else.
         self.sums = [0.] * 6
 
-    def add(self, preds, labels, loss=0.):
-        more = 1, loss, *self._evaluate(*preds[-2:], *labels[-2:])
+    def add(self, outputs, loss=0.):
+        counts = [self._evaluate(*preds[-2:], *labels[-2:])
+                  for preds, labels in outputs]
+        more = 1, loss, *map(sum, zip(*counts))
         self.sums[:] = [a + b for a, b in zip(self.sums, more)]
 
     @property

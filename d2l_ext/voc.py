@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Iterator, Sequence, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 import numpy
 from mxnet import gluon, nd, np
@@ -18,6 +18,7 @@ from .drawn_set import make_drawn_set
 from .errors import DatasetError, DatasetWarning
 from .inspection import describe_problems, inspect_picture
 from .pictures import read_picture, resized
+from .replicas import worker_of
 
 __all__ = ['VOCDetection', 'data_dir', 'flip_left_right', 'label_rows',
            'load_batches', 'load_data_voc_detection', 'normalize',
@@ -271,6 +272,24 @@ class _ShuffleAndFlip(gluon.data.Sampler):
         return iter(self.order)
 
 
+class _Shares(gluon.data.Sampler):
+    """A worker's part of every batch: all others have the rest."""
+
+    def __init__(self, batches: gluon.data.BatchSampler, rank: int,
+                 num_workers: int):
+        self._batches = batches
+        self._rank, self._num_workers = rank, num_workers
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[List]:
+        for batch in self._batches:
+            share = batch[self._rank::self._num_workers]
+            if share:
+                yield share
+
+
 def normalize(images: numpy.ndarray) -> numpy.ndarray:
     """Pixels as the backbone takes them.
 
@@ -307,7 +326,8 @@ def _batchify(items):
 
 
 def load_batches(dataset: VOCDetection, batch_size: int,
-                 train: bool = False, last_batch: str = 'keep'
+                 train: bool = False, last_batch: str = 'keep',
+                 rank: int = 0, num_workers: int = 1
                  ) -> gluon.data.DataLoader:
     """Batches of a data set, decoded ahead in two threads.
 
@@ -316,11 +336,15 @@ def load_batches(dataset: VOCDetection, batch_size: int,
     dataset : VOCDetection
         What to read; the loader keeps it as its attribute `dataset`.
     batch_size : int
-        Images a batch.
+        Images a batch, of all workers together.
     train : bool
         Whether to shuffle, and to flip every other image at random.
     last_batch : {'keep', 'discard'}
         What to do with fewer than `batch_size` images at the end.
+    rank, num_workers : int
+        Which share of each batch to read: every `num_workers`-th image,
+        from number `rank` on. `train_detection` sees to it that all workers
+        shuffle alike, so that the shares of an epoch have each image once.
 
     Returns
     -------
@@ -329,7 +353,19 @@ def load_batches(dataset: VOCDetection, batch_size: int,
         standard deviation of ImageNet, and ground truth (B, m, 5). Its
         `names_of(number)` names the images of a batch, counted from 1, in
         the present order.
+
+    Raises
+    ------
+    DatasetError
+        When there would be nothing to train on in a worker's share.
     """
+    smallest = batch_size if last_batch == 'discard' else (
+        len(dataset) % batch_size or batch_size)
+    if train and smallest < num_workers:
+        raise DatasetError(
+            f'{dataset.root}: a batch of {smallest} pictures can\'t be shared '
+            f'by {num_workers} workers. Take a larger batch, and drop the '
+            "last one with last_batch='discard' if that is too small.")
     sampler = (_ShuffleAndFlip(len(dataset)) if train else
                gluon.data.SequentialSampler(len(dataset)))
     # Threads suffice: Pillow decodes and resizes without the interpreter's
@@ -337,21 +373,23 @@ def load_batches(dataset: VOCDetection, batch_size: int,
     loader = gluon.data.DataLoader(
         dataset, batchify_fn=_batchify, num_workers=2, thread_pool=True,
         prefetch=2,   # batches: each takes 25 MB at 32 x 256 x 256
-        batch_sampler=gluon.data.BatchSampler(sampler, batch_size,
-                                              last_batch))
+        batch_sampler=_Shares(gluon.data.BatchSampler(
+            sampler, batch_size, last_batch), rank, num_workers))
     loader.dataset = dataset
 
     def names_of(number):
         start = (number - 1) * batch_size
         order = sampler.order if train else [(i, False) for i in sampler]
-        return [dataset.names[i] for i, _ in order[start:start + batch_size]]
+        batch = order[start:start + batch_size]
+        return [dataset.names[i] for i, _ in batch[rank::num_workers]]
 
     loader.names_of = names_of
     return loader
 
 
 def load_data_voc_detection(batch_size: int, height: int, width: int,
-                            classes: Sequence[str] = ('cat', 'dog')
+                            classes: Sequence[str] = ('cat', 'dog'),
+                            kvstore: str = 'device'
                             ) -> Tuple[gluon.data.DataLoader,
                                        gluon.data.DataLoader]:
     """Load training and validation batches, and say of which data set.
@@ -367,6 +405,9 @@ def load_data_voc_detection(batch_size: int, height: int, width: int,
         Pixels to resize images to.
     classes : sequence of str
         The objects to find; images without any are left out.
+    kvstore : str
+        As for `train_detection`: a worker of several gets its share of each
+        batch, and worker 0 alone says what is read.
 
     Returns
     -------
@@ -380,6 +421,7 @@ def load_data_voc_detection(batch_size: int, height: int, width: int,
     DatasetError
         When the data set can't be read, or has less than one batch.
     """
+    rank, num_workers = worker_of(kvstore)
     root, description = voc_dir()
     train, val = (VOCDetection(root, split, height, width, classes)
                   for split in ('train', 'val'))
@@ -390,7 +432,10 @@ def load_data_voc_detection(batch_size: int, height: int, width: int,
                 f'"{dataset.split}" show {" or ".join(classes)}, fewer '
                 f'than one batch of {batch_size}. Take a smaller batch.')
     note = ' (test mode: a small part)' if test_mode() else ''
-    print(f'Reading {description}: {len(train):,} pictures to train, '
-          f'{len(val):,} to validate{note}')
-    return (load_batches(train, batch_size, True, 'discard'),
-            load_batches(val, batch_size, False, 'discard'))
+    if rank == 0:
+        print(f'Reading {description}: {len(train):,} pictures to train, '
+              f'{len(val):,} to validate{note}')
+    return (load_batches(train, batch_size, True, 'discard', rank,
+                         num_workers),
+            load_batches(val, batch_size, False, 'discard', rank,
+                         num_workers))

@@ -6,6 +6,7 @@ call is watched here.
 """
 import mxnet as mx
 import pytest
+import test_replicas
 from mxnet import autograd, cpu, np
 from test_training import batches, tiny_model
 
@@ -88,3 +89,13 @@ def test_training_proposals_and_evaluation(watch, rng):
         assert array.ctx == HERE
     assert 0 <= proposal_recall(preds, list(Y)) <= 1
     assert any(contexts == {str(HERE)} for contexts in watch)
+
+
+@pytest.mark.parametrize('stage', ['rpn', 'rcnn', 'joint'])
+def test_two_devices_keep_their_arrays_apart(watch, stage):
+    """Labels and proposals are made where each share of the data is."""
+    devices = [cpu(1), cpu(2)]
+    history, _, _ = test_replicas.train(stage, devices, frozen=False)
+    assert history[0].loss > 0
+    for device in devices:
+        assert sum(contexts == {str(device)} for contexts in watch) > 100

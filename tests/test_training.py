@@ -116,6 +116,12 @@ def test_the_rate_rises_and_falls():
     assert rates[-1] < .001
 
 
+@pytest.mark.parametrize('num_batches', [4, 5, 6])
+def test_a_training_may_be_as_short_as_the_warmup(rng, num_batches):
+    history = train(rng, num_epochs=1, data=batches(rng, num_batches))
+    assert math.isfinite(history[0].loss)
+
+
 def test_long_gradients_are_shortened(rng):
     _, output = tiny_model()
     X = np.array(rng.normal(size=(1, 8, 4, 6)), dtype='float32')

@@ -1,0 +1,345 @@
+"""Measure what training on several hosts costs, and write tables of it.
+
+    python benchmarks/scale.py measure [PART ...]   # as root, with ip and tc
+    python benchmarks/scale.py page       # renew the tables of docs/scale.md
+
+Hosts are network namespaces around a bridge, each with a cable of its own
+that lets pass so many bits a second in either direction. What is measured is
+stored in docs/scale.json.
+"""
+import argparse
+import contextlib
+import json
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import scale_model
+
+ROOT = Path(__file__).parent.parent
+MEASURED = ROOT / 'docs' / 'scale.json'
+PAGE = ROOT / 'docs' / 'scale.md'
+MBIT = 1e6
+# Ten arrays of 0.25 million numbers, so that exchanges take a second.
+ARRAYS, LENGTH = 10, 250_000
+NUM_STEPS = 4
+# For the model: Gbit/s, workers, and seconds that a worker computes for two
+# pictures of 600 x 800 pixels: measured on two cores (docs/performance.md has
+# 2.55 s for 32 pictures of 256 x 256), and assumed for a GPU.
+RATES, WORKERS = (1, 10, 100), (8, 64, 512)
+COMPUTE = {'two cores': 2.55 / (32 * 256**2) * 2 * 600 * 800, 'a GPU': .1}
+ITERATIONS = 80_000
+# Workers, servers, Mbit/s.
+EXCHANGES = [(1, 1, 100), (2, 1, 100), (4, 1, 100), (2, 2, 100), (4, 2, 100),
+             (2, 1, 200)]
+
+
+def run(command):
+    subprocess.run(command.split(), check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def hosts(number, rate):
+    """Names of namespaces with addresses 10.78.0.1 and so on."""
+    switch = f'd2l-switch-{os.getpid()}'
+    names = [f'd2l-host-{os.getpid()}-{i}' for i in range(number)]
+    limit = f'root tbf rate {rate}mbit burst 256kb latency 200ms'
+    try:
+        for name in (switch, *names):
+            run(f'ip netns add {name}')
+        run(f'ip -n {switch} link add bridge type bridge')
+        run(f'ip -n {switch} link set bridge up')
+        for i, name in enumerate(names):
+            run(f'ip link add cable netns {name} type veth '
+                f'peer name port{i} netns {switch}')
+            run(f'ip -n {switch} link set port{i} master bridge up')
+            run(f'ip -n {name} addr add 10.78.0.{i + 1}/24 dev cable')
+            run(f'ip -n {name} link set cable up')
+            run(f'ip -n {name} link set lo up')
+            if rate:
+                run(f'tc -n {name} qdisc add dev cable {limit}')
+                run(f'tc -n {switch} qdisc add dev port{i} {limit}')
+        yield names
+    finally:
+        for name in (switch, *names):
+            subprocess.run(['ip', 'netns', 'del', name])
+
+
+def train(what, num_workers, num_servers, rate, **options):
+    """Let workers measure; what worker 0 says."""
+    environment = {
+        **os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1',
+        'DMLC_PS_ROOT_URI': '10.78.0.1', 'DMLC_PS_ROOT_PORT': '9500',
+        'DMLC_NUM_WORKER': str(num_workers),
+        'DMLC_NUM_SERVER': str(num_servers)}
+    roles = ['server'] * num_servers + ['worker'] * num_workers
+    with hosts(len(roles), rate) as names, contextlib.ExitStack() as stack:
+        processes = []
+        for i, (role, name) in enumerate(
+                [('scheduler', names[0]), *zip(roles, names)]):
+            address = f'10.78.0.{max(i, 1)}'
+            command = ([sys.executable, __file__, 'work', what,
+                        json.dumps(options)] if role == 'worker' else
+                       [sys.executable, '-c', 'import d2l_ext'])
+            processes.append(stack.enter_context(subprocess.Popen(
+                ['ip', 'netns', 'exec', name, *command], text=True,
+                env={**environment, 'DMLC_ROLE': role,
+                     'DMLC_NODE_HOST': address}, stdout=subprocess.PIPE)))
+        said = [process.communicate()[0] for process in processes]
+    if any(process.returncode for process in processes):
+        sys.exit('The measurement failed.')
+    found = [json.loads(line) for text in said for line in text.splitlines()
+             if line.startswith('{')]
+    return found[0]
+
+
+def sent_and_received():
+    """Bytes that have passed this host's cable."""
+    for line in Path('/proc/self/net/dev').read_text().splitlines():
+        name, _, numbers = line.partition(':')
+        if name.strip() == 'cable':
+            columns = list(map(int, numbers.split()))
+            return columns[8], columns[0]
+    raise OSError('this is no host of the measurement')
+
+
+def timed(step):
+    """Medians over steps: seconds, bytes sent, bytes received."""
+    step()
+    rows = []
+    for _ in range(NUM_STEPS):
+        before, start = sent_and_received(), time.perf_counter()
+        step()
+        seconds = time.perf_counter() - start
+        rows.append((seconds, *[b - a for a, b in zip(
+            before, sent_and_received())]))
+    medians = [statistics.median(column) for column in zip(*rows)]
+    return dict(zip(('seconds', 'sent', 'received'), medians))
+
+
+def work_exchange(compression=None):
+    """Add up arrays, and nothing else."""
+    import d2l_ext as d2l  # isort: skip
+    from mxnet import np, npx
+    npx.set_np()
+    rank, _ = d2l.worker_of('dist_sync')
+    store = d2l.replicas._distributed_store('dist_sync')
+    if compression:
+        store.set_gradient_compression(compression)
+    arrays = [np.ones(LENGTH) for _ in range(ARRAYS)]
+    for key, array in enumerate(arrays):
+        store.init(str(key), array)
+
+    def step():
+        for key, array in enumerate(arrays):
+            store.push(str(key), array)
+            store.pull(str(key), array)
+        for array in arrays:
+            array.wait_to_read()
+
+    return rank, timed(step)
+
+
+def work_step(side, images, sync):
+    """Steps of the chapter's first stage, as `train_detection` makes them."""
+    import d2l_ext as d2l  # isort: skip
+    import mxnet
+    from mxnet import autograd, cpu, np, npx
+    npx.set_np()
+    rank, _ = d2l.worker_of('dist_sync')
+    npx.random.seed(1)
+    detector = d2l.make_detector(d2l.CHAPTER._replace(side=side), ['object'])
+    models = detector[:2]
+    replicas = d2l.Replicas(models, cpu(), 'dist_sync')
+    X = np.random.normal(size=(images, 3, side, side))
+    Y = np.array([[[0, .1, .1, .6, .7]]] * images)
+    loss = d2l.DetectionLoss(1)
+
+    def step(exchange=True):
+        with autograd.record():
+            preds, labels, _ = d2l.rpn_batch(Y, models[0](X), models[1], None)
+            values = (replicas.losses(loss, [(preds, labels)])
+                      if exchange else [loss(*preds, *labels)])
+        autograd.backward(values)
+        if sync or not exchange:
+            mxnet.nd.waitall()
+        if exchange:
+            replicas.share_gradients(models)
+        mxnet.nd.waitall()
+
+    result = timed(step)
+    result['compute'] = timed(lambda: step(False))['seconds']
+    result['parameters'] = sum(
+        p.data().size for m in models for p in m.collect_params().values()
+        if p.grad_req != 'null')
+    result['statistics'] = sum(
+        p.data().size for m in models for p in m.collect_params().values()
+        if p.grad_req == 'null')
+    return rank, result
+
+
+def work(what, options):
+    rank, result = {'exchange': work_exchange, 'step': work_step}[what](
+        **options)
+    if rank == 0:
+        print(json.dumps(result), flush=True)
+
+
+def measure_exchanges():
+    for num_workers, num_servers, rate in EXCHANGES:
+        yield {'workers': num_workers, 'servers': num_servers, 'mbit': rate,
+               **train('exchange', num_workers, num_servers, rate)}
+
+
+def measure_compressed():
+    yield train('exchange', 2, 1, 100,
+                compression={'type': '2bit', 'threshold': .5})
+
+
+def measure_steps():
+    for sync in (False, True):
+        yield {'sync': sync, **train('step', 2, 1, 1000, side=128, images=8,
+                                     sync=sync)}
+
+
+PARTS = {'exchanges': measure_exchanges, 'compressed': measure_compressed,
+         'steps': measure_steps}
+
+
+def measure(parts):
+    """Measure some parts anew; the others stay what they were."""
+    rows = {}
+    for part in parts:
+        rows[part] = []
+        for row in PARTS[part]():
+            print(part, row, flush=True)
+            rows[part].append(row)
+    found = (json.loads(MEASURED.read_text('utf-8')) if MEASURED.exists()
+             else {})
+    found.update(rows)
+    MEASURED.write_text(json.dumps(found, indent=1) + '\n', 'utf-8')
+
+
+def table(header, rows):
+    lines = [header, ['---'] * len(header), *rows]
+    return '\n'.join(f'| {" | ".join(map(str, line))} |' for line in lines)
+
+
+def exchange_of(row):
+    return scale_model.exchange_seconds(
+        ARRAYS * LENGTH, row['workers'], row['servers'], row['mbit'] * MBIT)
+
+
+def hidden_share(found):
+    """What overlapping saves, as a share of the time to compute a step.
+
+    Each way is compared with computing alone in the same run: other work on
+    the machine made the two runs differ.
+    """
+    beyond = [row['seconds'] - row['compute'] for row in found['steps']]
+    return (beyond[1] - beyond[0]) / found['steps'][0]['compute']
+
+
+def tables(found):
+    """Name and text of each table of the page."""
+    yield 'exchanges', table(
+        ['Workers', 'Servers', 'Mbit/s', 'Measured, s', 'Model, s',
+         'Sent by a worker, MB', 'Received, MB'],
+        [[row['workers'], row['servers'], row['mbit'],
+          f'{row["seconds"]:.2f}', f'{exchange_of(row):.2f}',
+          f'{row["sent"] / 1e6:.2f}', f'{row["received"] / 1e6:.2f}']
+         for row in found['exchanges']])
+    step = found['steps'][0]
+    yield 'bytes', table(['A step of a worker', 'MB'], [
+        [name, f'{number / 1e6:.2f}'] for name, number in (
+            ('sent', step['sent']),
+            ('received', step['received']),
+            ('together', step['sent'] + step['received']),
+            ('parameters x 4 x 2',
+             scale_model.bytes_a_step(step['parameters'])),
+            ('what batch normalisation keeps, x 4 x 2',
+             scale_model.bytes_a_step(step['statistics'])))])
+    yield 'overlap', table(
+        ['Exchange', 'A step, s', 'Computing alone, s', 'Difference, s'],
+        [['after the backward pass' if row['sync'] else 'during it',
+          *(f'{number:.2f}' for number in (
+              row['seconds'], row['compute'],
+              row['seconds'] - row['compute']))]
+         for row in found['steps']])
+    plain = next(row for row in found['exchanges'] if (
+        row['workers'], row['servers'], row['mbit']) == (2, 1, 100))
+    yield 'compression', table(
+        ['Gradients', 'Sent, MB', 'Received, MB', 'Seconds'],
+        [[name, f'{row["sent"] / 1e6:.2f}', f'{row["received"] / 1e6:.2f}',
+          f'{row["seconds"]:.2f}'] for name, row in (
+              ('as they are', plain), ('2bit', found['compressed'][0]))])
+    parameters, hidden = step['parameters'], hidden_share(found)
+    for name, compute in COMPUTE.items():
+        job = parameters, compute, hidden
+        yield f'steps-{name}', table(
+            ['Gbit/s', 'Workers', 'one server', 'one for 8 workers',
+             'one for each'],
+            [[rate, num_workers, *(f'{seconds(*job, num_workers, n, rate):.2f}'
+                                   for n in (1, num_workers // 8,
+                                             num_workers))]
+             for rate in RATES for num_workers in WORKERS])
+    yield 'job', table(
+        ['Workers', *(f'{rate} Gbit/s, {name}' for name in COMPUTE
+                      for rate in RATES)],
+        [[num_workers, *(duration(parameters, compute, hidden, num_workers,
+                                  rate)
+                         for compute in COMPUTE.values() for rate in RATES)]
+         for num_workers in (1, *WORKERS)])
+
+
+def seconds(parameters, compute, hidden, num_workers, num_servers, rate):
+    """Of a step on links of so many Gbit/s."""
+    exchange = scale_model.exchange_seconds(parameters, num_workers,
+                                            num_servers, rate * 1e9)
+    return scale_model.step_seconds(compute, hidden, exchange)
+
+
+def duration(parameters, compute, hidden, num_workers, rate):
+    """Of the paper-sized job, with a server on each worker's host."""
+    one = (compute if num_workers == 1 else
+           seconds(parameters, compute, hidden, num_workers, num_workers,
+                   rate))
+    minutes = ITERATIONS / num_workers * one / 60
+    return f'{minutes / 60:.1f} h' if minutes > 60 else f'{minutes:.1f} min'
+
+
+def page(text, found):
+    """The page with its tables made anew."""
+    for name, content in tables(found):
+        text, number = re.subn(
+            rf'(<!-- {name} -->\n).*?(\n<!-- end -->)',
+            lambda match, content=content: (
+                f'{match[1]}\n{content}\n{match[2]}'), text, flags=re.S)
+        if number != 1:
+            sys.exit(f'{PAGE}: there is no place for the table {name}.')
+    return text
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    # So that namespaces are removed then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped'))
+    parser.add_argument('action', choices=['measure', 'page', 'work'])
+    parser.add_argument('rest', nargs='*')
+    args = parser.parse_args()
+    if args.action == 'work':
+        work(args.rest[0], json.loads(args.rest[1]))
+    elif args.action == 'measure':
+        measure(args.rest or PARTS)
+    else:
+        PAGE.write_text(page(PAGE.read_text('utf-8'), json.loads(
+            MEASURED.read_text('utf-8'))), 'utf-8')
+
+
+if __name__ == '__main__':
+    main()
