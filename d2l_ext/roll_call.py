@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import faulthandler
 import functools
 import json
 import os
@@ -173,6 +174,9 @@ class Member:
         """
         self._tell(bye=True)
         self._all_leave.wait()
+        # MXNet says farewell when the interpreter ends, and was seen to hang
+        # there once: end then, too, and show where.
+        faulthandler.dump_traceback_later(patience(), exit=True)
 
     def agree(self, about: dict, offer: Any = None, hint: str = '') -> Any:
         """Compare what must be the same for all workers, and wait for them.
