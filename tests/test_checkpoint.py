@@ -22,6 +22,7 @@ from d2l_ext.checkpoint import Checkpoint, interrupts_noted
 from d2l_ext.errors import CheckpointError, CheckpointWarning
 from d2l_ext.files import replacing
 from d2l_ext.losses import DetectionLoss
+from d2l_ext.replicas import Replicas
 from d2l_ext.rpn import RPNOutput, detection_backbone, rpn_batch
 from d2l_ext.training import train_detection
 
@@ -319,7 +320,9 @@ def test_a_second_interrupt_is_not_held_back():
 
 def test_after_training_an_interrupt_does_what_it_did_before(tmp_path):
     before = signal.getsignal(signal.SIGINT)
-    keeper = Checkpoint(tmp_path / 'run.npz', False, Batches(), models(), ())
+    trained = models()
+    keeper = Checkpoint(tmp_path / 'run.npz', False,
+                        Replicas(trained, cpu()), Batches(), trained, ())
     with keeper:
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
