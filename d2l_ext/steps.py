@@ -155,9 +155,8 @@ def joint_batch_fn(anchor_fn: Callable = rpn_anchors,
     def joint_batch(Y, features, output_model, anchors):
         rpn_preds, rpn_labels, anchors = rpn_batch(
             Y, features, output_model.rpn_output, anchors, anchor_fn)
-        # What the first stage predicts is known: no need to ask it again.
         rcnn_batch = faster_rcnn_batch_fn(
-            lambda features: rpn_preds, anchor_fn, targets_fn)
+            output_model.rpn_output, anchor_fn, targets_fn)
         rcnn_preds, rcnn_labels, _ = rcnn_batch(
             Y, features, output_model.rcnn_output, None)
         return rpn_preds + rcnn_preds, rpn_labels + rcnn_labels, anchors
