@@ -53,12 +53,13 @@ TRIED = """\
   and boxes: that is all that grows from 1,300 to 13,000 pictures.
 * **A joint training step** of 8 images takes 0.59 s: the backbone 0.45 s, the
   second stage 0.06 s, the first stage's layers, proposals and the second
-  stage's labels 0.02 s each. The first stage's convolution runs twice on the same
-  features; to share it saved 0.01 s and changed the last bits of proposals, so
-  it stays.
+  stage's labels 0.02 s each. The first stage's convolution runs twice on the
+  same features; to share it saved 0.01 s and changed the last bits of
+  proposals, so it stays.
 * **Not faster**: other numbers of pictures at a time (the backbone takes as
   long for each from 4 to 64), more room for the allocator, OpenMP's waiting
-  policies (`OMP_WAIT_POLICY`) in training.
+  policies (`OMP_WAIT_POLICY`) or threads bound to cores (`OMP_PROC_BIND`) in
+  training.
 """
 PAGE, FIGURES = DOCS / 'performance.md', DOCS / 'performance'
 
