@@ -1,7 +1,7 @@
 """Print the memory, in bytes, that reading a data set takes at most.
 
     python benchmarks/memory.py bare             only the imports
-    python benchmarks/memory.py loader 1300      batches, decoded as needed
+    python benchmarks/memory.py loader 1300 10   ten epochs, decoded as needed
     python benchmarks/memory.py decoded 1300     all pictures as float32
 """
 import resource
@@ -45,8 +45,9 @@ def main():
                 kept = [X for X, _ in loader]
                 np.concatenate(kept[:1]).wait_to_read()
             else:
-                for X, _ in loader:
-                    X.wait_to_read()
+                for _ in range(int(sys.argv[3])):
+                    for X, _ in loader:
+                        X.wait_to_read()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(peak * 1024)
 

@@ -187,8 +187,18 @@ def inference(prepare=lambda detector: detector):
     return run
 
 
+def inference_in_training_form():
+    """The same, with the forward pass that a training step has."""
+    detect = inference()
+
+    def run():
+        with autograd.train_mode():
+            detect()
+    return run
+
+
 def forward_in_training_form():
-    """The backbone alone, as the forward pass of a training step has it."""
+    """Of that, the backbone alone."""
     model, (X, _) = backbone(), batch()
 
     def run():
@@ -212,6 +222,7 @@ WORKLOADS = {
     'inference': inference,
     'inference in bfloat16': functools.partial(
         inference, d2l.with_bfloat16),
+    'inference in training form': inference_in_training_form,
     'forward': forward_in_training_form,
     'data': data_wait,
 }
