@@ -27,9 +27,10 @@ def new_page(browser):
                 f'asked for: {request.url}'))
 
     def new_page(width, height, scheme='light'):
+        # Colours that change at once are never measured in between.
         context = browser.new_context(
             viewport={'width': width, 'height': height},
-            color_scheme=scheme, offline=True)
+            color_scheme=scheme, reduced_motion='reduce', offline=True)
         contexts.append(context)
         # Windows that a page opens are heard, too.
         listen(context)
