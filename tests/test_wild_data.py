@@ -1,13 +1,15 @@
 """Data sets as they are met: read, left out with a warning, or refused."""
 import io
+import os
 import shutil
 import warnings
 
 import numpy
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from d2l_ext.errors import DatasetError, DatasetWarning
+from d2l_ext.pictures import read_picture
 from d2l_ext.voc import VOCDetection
 
 BOX = '10 10 50 40'
@@ -84,7 +86,7 @@ def photo(mode='RGB', size=(80, 60)):
 @pytest.mark.parametrize(('kind', 'mode'), [
     ('JPEG', 'L'), ('JPEG', 'CMYK'), ('PNG', 'RGB'), ('PNG', 'RGBA'),
     ('PNG', 'P'), ('PNG', 'LA'), ('GIF', 'P'), ('WEBP', 'RGB'),
-    ('BMP', 'RGB'), ('TIFF', 'RGB')])
+    ('BMP', 'RGB'), ('TIFF', 'RGB'), ('AVIF', 'RGB'), ('MPO', 'RGB')])
 def test_pictures_of_other_kinds_are_read(devkit, kind, mode):
     """Whatever their suffix says."""
     image = photo(mode)
@@ -189,6 +191,25 @@ def test_what_cannot_be_read_is_left_out(devkit, name):
     assert f'{name}.' in str(w[0].message)
     with pytest.raises(DatasetError, match=f'{name}[.]'):
         devkit.read(strict=True)
+
+
+def test_no_picture_starts_a_program(devkit, tmp_path, monkeypatch):
+    """PostScript is one: Pillow alone hands it to Ghostscript."""
+    (tmp_path / 'gs').write_text('#!/bin/sh\n: > "$0.started"\n')
+    (tmp_path / 'gs').chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(EpsImagePlugin, 'gs_binary', None)
+    started = tmp_path / 'gs.started'
+    devkit.add('program', encoded(photo(), 'EPS'))
+    path = devkit.root / 'JPEGImages' / 'program.jpg'
+    with pytest.raises(DatasetError, match=r'program\.jpg: not a picture'):
+        read_picture(path)
+    with pytest.warns(DatasetWarning, match='pictures left out: 1'):
+        assert devkit.read().names == ['good']
+    assert not started.exists()
+    with Image.open(path) as image, pytest.raises(OSError, match='identify'):
+        image.load()
+    assert started.exists()
 
 
 @pytest.mark.parametrize(('box', 'what'), [
