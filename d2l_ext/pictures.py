@@ -14,6 +14,8 @@ from .errors import DatasetError
 __all__ = ['list_pictures', 'read_picture']
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.gif', '.tif', '.tiff')
+# Pillow knows more, and would start Ghostscript to read PostScript.
+FORMATS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF', 'AVIF')
 # What Pillow raises at one broken file or another, and at one that claims to
 # have more pixels than any camera's (178 million).
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError,
@@ -56,7 +58,7 @@ def list_pictures(path: Union[str, os.PathLike]) -> List[Path]:
 def open_picture(path: Union[str, os.PathLike], read: Callable):
     """What `read` makes of a picture; a clear error if it is none."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             return read(image)
     except FileNotFoundError:
         raise DatasetError(f'{path}: there is no such picture.') from None
@@ -72,8 +74,8 @@ def read_picture(path: Union[str, os.PathLike], turn: bool = True
     Parameters
     ----------
     path
-        Of any format that Pillow reads, whatever its suffix; of a moving
-        picture the first frame.
+        JPEG, PNG, WEBP, BMP, GIF, TIFF or AVIF, whatever its suffix; of a
+        moving picture the first frame.
     turn : bool
         Whether to turn it as its EXIF data say.
 

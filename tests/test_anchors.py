@@ -176,6 +176,20 @@ def test_boxes_without_area_are_no_objects():
     assert numpy.isfinite(offsets.asnumpy()).all()
 
 
+def test_padding_is_no_object_whatever_its_box():
+    anchors = d2l_anchors.generate_anchors(4, 4, SIZES, RATIOS)
+    truth = np.array([[[-1, .1, .1, .6, .6]], [[1, .1, .1, .6, .6]]])
+    labels, offsets = d2l_anchors.label_anchors(truth, anchors, .7, .3, 5)
+    assert (labels > 0).any(axis=1).asnumpy().tolist() == [False, True]
+    assert not offsets[0].any()
+
+
+def test_a_ratio_of_zero_draws_no_background(rng):
+    labels, _ = d2l_anchors.label_anchors(
+        random_truth(rng, 2, 3), random_boxes(rng, 40), .7, .3, 0)
+    assert not (labels == 0).any()
+
+
 def test_no_anchors_give_no_labels(rng):
     labels, offsets = d2l_anchors.label_anchors(
         random_truth(rng, 2, 3), np.zeros((4, 0)), .7, .3, 5)

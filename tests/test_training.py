@@ -30,11 +30,12 @@ def batches(rng, n=3):
              random_truth(rng, 4, 3)) for _ in range(n)]
 
 
-def train(rng, num_epochs=3, lr=.1, data=None, ctx=None, **models):
+def train(rng, num_epochs=3, lr=.1, data=None, ctx=None, loss=None,
+          **models):
     data = data or batches(rng)
     backbone, output = models.get('models') or tiny_model(ctx)
     return train_detection(backbone, output, rpn_batch, data, data[:1],
-                           DetectionLoss(1), num_epochs, lr, lr,
+                           loss or DetectionLoss(1), num_epochs, lr, lr,
                            ctx or cpu())
 
 
@@ -87,6 +88,17 @@ def test_a_loss_that_is_not_finite_stops_training(rng):
     named = NamedBatches(data)
     with pytest.raises(TrainingError, match=r'epoch 1 \(2a, 2b\) the loss'):
         train(rng, data=named)
+
+
+@pytest.mark.parametrize(('spoil', 'message'), [
+    (lambda preds: 3e38, r'loss is (nan|inf) and .* norm \d'),
+    (lambda preds: np.sqrt(0 * preds[:, 0]), r'loss is \d.* norm (nan|inf)')],
+    ids=['sum', 'gradient'])
+def test_a_loss_of_finite_values_may_still_not_be_finite(
+        rng, spoil, message):
+    with pytest.raises(TrainingError, match=message):
+        train(rng, loss=lambda *args: DetectionLoss(1)(*args)
+              + spoil(args[0]))
 
 
 class NamedBatches(list):

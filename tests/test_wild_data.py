@@ -1,13 +1,15 @@
 """Data sets as they are met: read, left out with a warning, or refused."""
 import io
+import os
 import shutil
 import warnings
 
 import numpy
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from d2l_ext.errors import DatasetError, DatasetWarning
+from d2l_ext.pictures import read_picture
 from d2l_ext.voc import VOCDetection
 
 BOX = '10 10 50 40'
@@ -84,7 +86,7 @@ def photo(mode='RGB', size=(80, 60)):
 @pytest.mark.parametrize(('kind', 'mode'), [
     ('JPEG', 'L'), ('JPEG', 'CMYK'), ('PNG', 'RGB'), ('PNG', 'RGBA'),
     ('PNG', 'P'), ('PNG', 'LA'), ('GIF', 'P'), ('WEBP', 'RGB'),
-    ('BMP', 'RGB'), ('TIFF', 'RGB')])
+    ('BMP', 'RGB'), ('TIFF', 'RGB'), ('AVIF', 'RGB'), ('MPO', 'RGB')])
 def test_pictures_of_other_kinds_are_read(devkit, kind, mode):
     """Whatever their suffix says."""
     image = photo(mode)
@@ -117,17 +119,20 @@ def test_other_suffixes_are_found(devkit, suffix):
     assert read_silently(devkit).image_path(1).suffix == f'.{suffix}'
 
 
-@pytest.mark.parametrize(('annotated', 'turned'), [
-    ((60, 80), True), ((80, 60), False), (None, True), ((0, 0), True)])
+@pytest.mark.parametrize(('orientation', 'annotated', 'turned'), [
+    (6, (60, 80), True), (6, (80, 60), False), (6, None, True),
+    (6, (0, 0), True), (3, (80, 60), True)])
 def test_the_annotation_tells_whether_a_picture_is_turned(
-        devkit, annotated, turned):
+        devkit, orientation, annotated, turned):
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = orientation
     devkit.add('lying', encoded(photo(), 'JPEG', exif=exif), size=annotated)
     dataset = read_silently(devkit)
-    size = (60, 80) if turned else (80, 60)
-    assert dataset.image_size(1) == size
-    assert dataset.read_image(1).size == size
+    expected = photo().rotate({3: 180, 6: -90}[orientation] if turned else 0,
+                              expand=True)
+    read = dataset.read_image(1)
+    assert dataset.image_size(1) == read.size == expected.size
+    assert abs(numpy.asarray(read, float) - expected).mean() < 6
 
 
 def test_odd_boxes_are_read(devkit):
@@ -164,6 +169,9 @@ def test_lists_tell_what_is_read_and_annotations_what_is_on_it(devkit):
 
 
 JPEG = encoded(photo(size=(300, 200)), 'JPEG')
+# Two chunks of pixels, and the second one has no name: Pillow raises a
+# SyntaxError.
+NOISE = encoded(Image.effect_noise((300, 300), 100), 'PNG')
 BROKEN = {
     'page': {'picture': b'<html>404</html>'},
     'nothing': {'picture': b''},
@@ -171,6 +179,7 @@ BROKEN = {
     'stub': {'picture': encoded(photo(), 'PNG')[:-40]},
     # As telephones store pictures: Pillow raises a RuntimeError.
     'avif': {'picture': encoded(photo(), 'AVIF').replace(b'iloc', b'iold')},
+    'chunk': {'picture': b'    '.join(NOISE.rsplit(b'IDAT', 1))},
     'huge': {'picture': encoded(Image.new('1', (20000, 20000)), 'PNG')},
     'no number': {'boxes': ['ten 1 20 30']},
     'no end': {'annotation': '<annotation><object>'},
@@ -189,6 +198,25 @@ def test_what_cannot_be_read_is_left_out(devkit, name):
     assert f'{name}.' in str(w[0].message)
     with pytest.raises(DatasetError, match=f'{name}[.]'):
         devkit.read(strict=True)
+
+
+def test_no_picture_starts_a_program(devkit, tmp_path, monkeypatch):
+    """PostScript is one: Pillow alone hands it to Ghostscript."""
+    (tmp_path / 'gs').write_text('#!/bin/sh\n: > "$0.started"\n')
+    (tmp_path / 'gs').chmod(0o755)
+    monkeypatch.setenv('PATH', str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(EpsImagePlugin, 'gs_binary', None)
+    started = tmp_path / 'gs.started'
+    devkit.add('program', encoded(photo(), 'EPS'))
+    path = devkit.root / 'JPEGImages' / 'program.jpg'
+    with pytest.raises(DatasetError, match=r'program\.jpg: not a picture'):
+        read_picture(path)
+    with pytest.warns(DatasetWarning, match='pictures left out: 1'):
+        assert devkit.read().names == ['good']
+    assert not started.exists()
+    with Image.open(path) as image, pytest.raises(OSError, match='identify'):
+        image.load()
+    assert started.exists()
 
 
 @pytest.mark.parametrize(('box', 'what'), [
