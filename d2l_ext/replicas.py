@@ -9,6 +9,7 @@ from typing import Callable, List, Sequence, Tuple, Union
 
 import mxnet
 from mxnet import autograd, context, gluon, np
+from mxnet.base import _LIB, check_call
 from mxnet.gluon import nn
 
 from .errors import TrainingError
@@ -38,6 +39,8 @@ def _distributed_store(kind):
             'starts all that is needed.')
     with member.exchange():
         store = mxnet.kvstore.create(kind)
+    # Workers leave together in the roll call: see `Member.leave`.
+    check_call(_LIB.MXKVStoreSetBarrierBeforeExit(store.handle, 0))
     member.take_rank(store.rank)
     return store
 

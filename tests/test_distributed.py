@@ -29,8 +29,8 @@ def run(tmp_path):
     """Start a training on this machine; what is left is killed."""
     processes = []
 
-    def start(*options, num_workers=2):
-        command = [*WORKER, str(tmp_path / 'result'), *options]
+    def start(*options, num_workers=2, command=None):
+        command = command or [*WORKER, str(tmp_path / 'result'), *options]
         with (tmp_path / 'said').open('w') as said:
             processes[:] = launch.start(
                 command, num_workers, stdout=said, stderr=subprocess.STDOUT)
@@ -161,6 +161,25 @@ def test_an_interrupt_stops_all_after_the_same_batch(tmp_path, run,
     assert_allclose(told[0]['epochs'][0], expected[0][:-1], rtol=1e-4)
     for (one,), value in zip(ones, arrays[1]):
         assert_allclose(value, one, atol=1e-4)
+
+
+# What is registered first is called last: after d2l_ext, before MXNet.
+LEAVE = """
+import atexit, os
+atexit.register(lambda: rank and os._exit(0))
+import d2l_ext
+rank, _ = d2l_ext.worker_of('dist_sync')
+"""
+
+
+def test_no_worker_waits_for_farewells(tmp_path, run, monkeypatch):
+    """MXNet's own, of a worker that is gone, would never come."""
+    monkeypatch.setenv('D2L_PATIENCE', '60')
+    processes = run(command=[sys.executable, '-c', LEAVE])
+    statuses, said = end(processes, tmp_path)
+    assert statuses == [0, 0], said
+    assert [process.returncode for _, process in processes] == [0] * 4
+    assert said == ''
 
 
 HOSTS = {'10.77.0.1': f'd2l-a-{os.getpid()}',
