@@ -312,7 +312,7 @@ def measure_accuracy(seeds, thresholds=THRESHOLDS):
     """Each training in turn; what was measured before is kept."""
     import d2l_ext as d2l  # isort: skip
     recipe = d2l.CHAPTER._replace(
-        side=96, batch_size=16, num_stages=3,
+        side=64, batch_size=16, num_stages=3,
         steps=(d2l.Step('rpn', 3, .5, .5),))
     for seed in seeds:
         for threshold in thresholds:
