@@ -383,6 +383,13 @@ def tables(found):
         [[name, f'{row["sent"] / 1e6:.2f}', f'{row["received"] / 1e6:.2f}',
           f'{row["seconds"]:.2f}'] for name, row in (
               ('as they are', plain), ('2bit', found['compressed'][0]))])
+    yield 'accuracy', table(
+        ['Threshold', 'Seed', 'Other than 0, %', 'Loss of the last epoch',
+         'Recall of 10 proposals', 'of 100'],
+        [[row['threshold'] or 'no compression', row['seed'],
+          f'{100 * row["sent"]:.2f}', f'{row["loss"]:.3f}',
+          f'{row["recall 10"]:.3f}', f'{row["recall 100"]:.3f}']
+         for row in found['accuracy']])
     parameters, hidden = step['parameters'], hidden_share(found)
     for name, compute in COMPUTE.items():
         job = parameters, compute, hidden
