@@ -19,14 +19,16 @@ from numpy.testing import assert_allclose
 from d2l_ext import TrainingError, VOCDetection, load_batches, worker_of
 from d2l_ext.errors import DatasetError
 
-# A hang would be a fault; the time itself is not what is tested.
-HANG = 120
+# A hang would be a fault; the time itself is not what is tested, and other
+# work on the machine may make it ten times as long.
+HANG = 400
 WORKER = [sys.executable, str(ROOT / 'tests' / 'train_worker.py')]
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, monkeypatch):
     """Start a training on this machine; what is left is killed."""
+    monkeypatch.setenv('D2L_PATIENCE', str(HANG))
     processes = []
 
     def start(*options, num_workers=2, command=None):
@@ -172,9 +174,8 @@ rank, _ = d2l_ext.worker_of('dist_sync')
 """
 
 
-def test_no_worker_waits_for_farewells(tmp_path, run, monkeypatch):
+def test_no_worker_waits_for_farewells(tmp_path, run):
     """MXNet's own, of a worker that is gone, would never come."""
-    monkeypatch.setenv('D2L_PATIENCE', '60')
     processes = run(command=[sys.executable, '-c', LEAVE])
     statuses, said = end(processes, tmp_path)
     assert statuses == [0, 0], said
