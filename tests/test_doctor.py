@@ -187,9 +187,14 @@ def test_both_builds_of_mxnet(tmp_path):
         assert f"--editable '.[{build}]'" in again
 
 
-def test_another_mxnet(tmp_path):
-    said = Environment(tmp_path, **{**GOOD, 'mxnet': '1.7.0'}).doctor()
-    assert 'Problem: The chapter needs MXNet 1.9.1.' in said
+@pytest.mark.parametrize(('package', 'build'), [
+    ('mxnet', 'cpu'), ('mxnet_cu112', 'gpu')])
+def test_another_mxnet(tmp_path, package, build):
+    """The build stays, and gets the version that the chapter needs."""
+    said = Environment(tmp_path, numpy='1.23.5', **{package: '1.7.0'}
+                       ).doctor()
+    problem = said.split('Problem: The chapter needs MXNet 1.9.1.\n')[1]
+    assert f"--editable '.[{build}]'" in problem.split('\n')[0]
 
 
 def test_no_driver(tmp_path):
