@@ -282,7 +282,10 @@ def test_a_card_without_code_is_told(tmp_path, name, capability):
     environment = Environment(tmp_path, **GPU)
     driver = fake_driver(tmp_path, name, capability)
     said = environment.doctor(**driver)
-    assert f'Note: MXNet 1.9.1 has no code for the {name}' in said
+    note = said.split(f'Note: MXNet 1.9.1 has no code for the {name}')[1]
+    remedy = note.split('\n')[1]
+    assert 'pip uninstall --yes mxnet-cu112 && ' in remedy
+    assert "--editable '.[cpu]'" in remedy
 
 
 def test_the_chapter_runs_beside_a_card_without_code(tmp_path):

@@ -43,6 +43,24 @@ def test_what_overlap_saves_is_what_the_page_says():
     assert f'{scale.hidden_share(FOUND):.2f} times' in PAGE
 
 
+def test_compression_costs_what_the_page_says():
+    rows = {(row['threshold'], row['seed']): row
+            for row in FOUND['accuracy']}
+    assert {threshold for threshold, _ in rows} == set(scale.THRESHOLDS)
+    assert len([seed for threshold, seed in rows if threshold]) > 3
+    for (threshold, seed), row in rows.items():
+        plain = rows[None, seed]
+        if threshold:
+            for name in ('recall 10', 'recall 100'):
+                assert row[name] < plain[name] - .05
+        else:
+            assert f'{row["rms"]:.3f}' in PAGE
+            assert f'{row["recall 10"]:.2f}' in PAGE
+    best = max((row for (threshold, _), row in rows.items() if threshold),
+               key=lambda row: row['recall 10'])
+    assert best['threshold'] == .005
+
+
 # Worker 0 pushes the first row, worker 1 the second, four times.
 NUMBERS = [[.3, -.6, .1, .9, 1.7], [.3, .1, .1, -.9, .2]]
 WORKER = f"""
