@@ -47,7 +47,7 @@ def test_compression_costs_what_the_page_says():
     rows = {(row['threshold'], row['seed']): row
             for row in FOUND['accuracy']}
     assert {threshold for threshold, _ in rows} == set(scale.THRESHOLDS)
-    assert len([seed for threshold, seed in rows if threshold]) > 3
+    assert {seed for threshold, seed in rows if threshold == .005} == {1, 2}
     for (threshold, seed), row in rows.items():
         plain = rows[None, seed]
         if threshold:
@@ -56,9 +56,9 @@ def test_compression_costs_what_the_page_says():
         else:
             assert f'{row["rms"]:.3f}' in PAGE
             assert f'{row["recall 10"]:.2f}' in PAGE
-    best = max((row for (threshold, _), row in rows.items() if threshold),
-               key=lambda row: row['recall 10'])
-    assert best['threshold'] == .005
+    found = [row['recall 10'] for (threshold, _), row in rows.items()
+             if threshold in (.005, .0005)]
+    assert f'{min(found):.2f} to {max(found):.2f}' in PAGE
 
 
 # Worker 0 pushes the first row, worker 1 the second, four times.
