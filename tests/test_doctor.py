@@ -330,6 +330,10 @@ def test_data_sets(tmp_path):
     environment = Environment(tmp_path / 'python', **GOOD)
     said = environment.doctor(D2L_VOC_DIR=str(tmp_path))
     assert f'Problem: D2L_VOC_DIR names {tmp_path}, which holds no' in said
+    # A folder without lists is no data set.
+    (tmp_path / 'begun' / 'drawn-cats-dogs-v1-800-300').mkdir(parents=True)
+    said = environment.doctor(D2L_DATA_DIR=str(tmp_path / 'begun'))
+    assert 'Note: There is no data set yet' in said
     for folder, variable, expected in [
             ('VOCdevkit/VOC2012', 'D2L_DATA_DIR', 'Pascal VOC2012 in'),
             ('VOCdevkit/VOC2012', 'D2L_VOC_DIR', '(D2L_VOC_DIR)'),
