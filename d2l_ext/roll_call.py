@@ -121,10 +121,13 @@ class Member:
         self._socket = self._connect(host, port + 1)
         _keep_alive(self._socket)
         self._role = role
-        self._exchanges, self._all_leave = 0, threading.Event()
+        self._exchanges = 0
+        self._entered, self._all_leave = threading.Event(), threading.Event()
         self._answers, self._answered = [], threading.Condition()
         self._tell(role=role, host=socket.gethostname(), pid=os.getpid())
         threading.Thread(target=self._listen, daemon=True).start()
+        # The scheduler tells only those that it knows when another is gone.
+        self._entered.wait()
 
     def _connect(self, host, port):
         deadline = time.monotonic() + patience()
@@ -154,6 +157,8 @@ class Member:
                 message = json.loads(line)
                 if 'end' in message:
                     _end(message['end'])
+                if 'entered' in message:
+                    self._entered.set()
                 if 'done' in message:
                     self._all_leave.set()
                     if self._role == 'server':
@@ -267,6 +272,7 @@ class _RollCall(socketserver.ThreadingTCPServer):
         with self._lock:
             member.number = sum(m.role == member.role for m in self._members)
             self._members.append(member)
+            member.tell(entered=True)
 
     def fail(self, message):
         with self._lock:
