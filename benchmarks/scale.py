@@ -1,6 +1,7 @@
 """Measure what training on several hosts costs, and write tables of it.
 
     python benchmarks/scale.py measure [PART ...]   # as root, with ip and tc
+    python benchmarks/scale.py accuracy [SEED ...]  # for half an hour
     python benchmarks/scale.py page       # renew the tables of docs/scale.md
 
 Hosts are network namespaces around a bridge, each with a cable of its own
@@ -37,6 +38,11 @@ ITERATIONS = 80_000
 # Workers, servers, Mbit/s.
 EXCHANGES = [(1, 1, 100), (2, 1, 100), (4, 1, 100), (2, 2, 100), (4, 2, 100),
              (2, 1, 200)]
+# What compression is tried with: None is none, the first is MXNet's own.
+THRESHOLDS = (None, .5, .005, .0005)
+SEEDS = (1, 2)
+# What batch normalisation keeps, and what the loss counts.
+NO_GRADIENTS = ('running_mean', 'running_var', 'counts')
 
 
 def run(command):
@@ -222,6 +228,105 @@ def measure(parts):
     found = (json.loads(MEASURED.read_text('utf-8')) if MEASURED.exists()
              else {})
     found.update(rows)
+    save(found)
+
+
+class Compressed:
+    """A store of devices, in place of that of `Replicas`.
+
+    Between two devices of a process MXNet compresses gradients in the same
+    way as workers do; but here nothing else is compressed.
+
+    Parameters
+    ----------
+    threshold : float or None
+        Of `2bit`; None leaves gradients as they are.
+    """
+
+    def __init__(self, threshold):
+        import mxnet
+        self._plain, self._gradients = (mxnet.kvstore.create('device')
+                                        for _ in range(2))
+        if threshold:
+            self._gradients.set_gradient_compression(
+                {'type': '2bit', 'threshold': threshold})
+        # Of the sums of gradients: numbers, those other than 0, squares.
+        self.size, self._others, self._squares = 0, 0, 0
+
+    def _of(self, key):
+        return self._plain if key.endswith(NO_GRADIENTS) else self._gradients
+
+    def init(self, key, array):
+        self._of(key).init(key, array)
+
+    def pushpull(self, key, arrays, out):
+        store = self._of(key)
+        store.pushpull(key, arrays, out=out)
+        if store is self._gradients:
+            self.size += out[0].size
+            self._others = self._others + (out[0] != 0).sum()
+            self._squares = self._squares + (out[0] ** 2).sum()
+
+    def about(self):
+        """Share of numbers other than 0, and their root mean square."""
+        return {'sent': float(self._others) / self.size,
+                'rms': float(self._squares / self.size) ** .5}
+
+
+def train_compressed(recipe, threshold, seed):
+    """Train on two devices, and say how well that detects."""
+    import d2l_ext as d2l  # isort: skip
+    from unittest import mock
+
+    from mxnet import cpu, npx
+    npx.set_np()
+    train_iter, test_iter = d2l.load_data_voc_detection(
+        recipe.batch_size, recipe.side, recipe.side)
+    dataset, ctx, store = test_iter.dataset, [cpu(0), cpu(1)], None
+
+    class Replicas(d2l.Replicas):
+        def __init__(self, *args):
+            nonlocal store
+            super().__init__(*args)
+            store = self._store = Compressed(threshold)
+
+    npx.random.seed(seed)
+    detector = d2l.make_detector(recipe, dataset.classes, ctx)
+    with mock.patch('d2l_ext.training.Replicas', Replicas):
+        history, = d2l.train_recipe(recipe, detector, train_iter, test_iter,
+                                    ctx)
+    proposals, truths = [], []
+    for X, Y in d2l.load_batches(dataset, 32):
+        proposals += d2l.predict_rpn(
+            detector.backbone(X), detector.rpn_output, detector.anchor_fn,
+            nms_threshold=.7)
+        truths += list(Y)
+    return {'threshold': threshold, 'seed': seed,
+            'loss': history[-1].loss, **store.about(),
+            **{f'recall {n}': d2l.proposal_recall(proposals, truths,
+                                                  num_proposals=n)
+               for n in (10, 100)}}
+
+
+def measure_accuracy(seeds, thresholds=THRESHOLDS):
+    """Each training in turn; what was measured before is kept."""
+    import d2l_ext as d2l  # isort: skip
+    recipe = d2l.CHAPTER._replace(
+        side=64, batch_size=16, num_stages=3,
+        steps=(d2l.Step('rpn', 3, .5, .5),))
+    for seed in seeds:
+        for threshold in thresholds:
+            row = train_compressed(recipe, threshold, seed)
+            print(row, flush=True)
+            found = json.loads(MEASURED.read_text('utf-8'))
+            rows = [old for old in found.get('accuracy', []) if (
+                old['threshold'], old['seed']) != (threshold, seed)]
+            found['accuracy'] = sorted([*rows, row], key=lambda r: (
+                THRESHOLDS.index(r['threshold']), r['seed']))
+            save(found)
+
+
+def save(found):
     MEASURED.write_text(json.dumps(found, indent=1) + '\n', 'utf-8')
 
 
@@ -278,6 +383,13 @@ def tables(found):
         [[name, f'{row["sent"] / 1e6:.2f}', f'{row["received"] / 1e6:.2f}',
           f'{row["seconds"]:.2f}'] for name, row in (
               ('as they are', plain), ('2bit', found['compressed'][0]))])
+    yield 'accuracy', table(
+        ['Threshold', 'Seed', 'Other than 0, %', 'Loss of the last epoch',
+         'Recall of 10 proposals', 'of 100'],
+        [[row['threshold'] or 'no compression', row['seed'],
+          f'{100 * row["sent"]:.2f}', f'{row["loss"]:.3f}',
+          f'{row["recall 10"]:.3f}', f'{row["recall 100"]:.3f}']
+         for row in found['accuracy']])
     parameters, hidden = step['parameters'], hidden_share(found)
     for name, compute in COMPUTE.items():
         job = parameters, compute, hidden
@@ -329,13 +441,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     # So that namespaces are removed then, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped'))
-    parser.add_argument('action', choices=['measure', 'page', 'work'])
+    parser.add_argument('action', choices=['measure', 'accuracy', 'page',
+                                           'work'])
     parser.add_argument('rest', nargs='*')
     args = parser.parse_args()
     if args.action == 'work':
         work(args.rest[0], json.loads(args.rest[1]))
     elif args.action == 'measure':
         measure(args.rest or PARTS)
+    elif args.action == 'accuracy':
+        # Sums, and so trainings, depend on the number of threads.
+        os.environ['OMP_NUM_THREADS'] = '1'
+        measure_accuracy([int(seed) for seed in args.rest] or SEEDS)
     else:
         PAGE.write_text(page(PAGE.read_text('utf-8'), json.loads(
             MEASURED.read_text('utf-8'))), 'utf-8')

@@ -9,6 +9,7 @@ from typing import Callable, List, Sequence, Tuple, Union
 
 import mxnet
 from mxnet import autograd, context, gluon, np
+from mxnet.base import _LIB, check_call
 from mxnet.gluon import nn
 
 from .errors import TrainingError
@@ -38,6 +39,8 @@ def _distributed_store(kind):
             'starts all that is needed.')
     with member.exchange():
         store = mxnet.kvstore.create(kind)
+    # Workers leave together in the roll call: see `Member.leave`.
+    check_call(_LIB.MXKVStoreSetBarrierBeforeExit(store.handle, 0))
     member.take_rank(store.rank)
     return store
 
@@ -217,22 +220,26 @@ class Replicas:
         """
         if self._store is None:
             return
-        shared = []
+        gradients, kept = {}, {}
+        for name, parameter in _named_parameters(models):
+            if parameter.grad_req == 'null':
+                kept[name] = parameter.list_data()
+            else:
+                gradients[name] = parameter.list_grad()
         with self._exchange():
             # MXNet sends each gradient as soon as it is computed, while it
             # computes the others.
-            for name, parameter in _named_parameters(models):
-                arrays = (parameter.list_data()
-                          if parameter.grad_req == 'null' else
-                          parameter.list_grad())
+            for name, arrays in gradients.items():
                 self._add_up(name, arrays)
-                if parameter.grad_req == 'null':
-                    for array in arrays:
-                        array /= len(arrays) * self.num_workers
-                shared += arrays
+            # The backward pass changes what is kept, and MXNet does not
+            # wait for that: it would send, and put back, what was before.
+            _wait_for(gradients)
+            for name, arrays in kept.items():
+                self._add_up(name, arrays)
+                for array in arrays:
+                    array /= len(arrays) * self.num_workers
             if self._member:
-                for array in shared:
-                    array.wait_to_read()
+                _wait_for(kept)
 
     def _compare_parameters(self):
         self._compared = True
@@ -254,6 +261,11 @@ class Replicas:
             with self._exchange():
                 self._store.init(key, arrays[0])
         self._store.pushpull(key, arrays, out=arrays)
+
+
+def _wait_for(arrays):
+    for array in itertools.chain(*arrays.values()):
+        array.wait_to_read()
 
 
 def _named_parameters(models):

@@ -120,10 +120,14 @@ class Member:
         self._address = f'{host}:{port + 1}'
         self._socket = self._connect(host, port + 1)
         _keep_alive(self._socket)
-        self._exchanges, self._all_leave = 0, threading.Event()
+        self._role = role
+        self._exchanges = 0
+        self._entered, self._all_leave = threading.Event(), threading.Event()
         self._answers, self._answered = [], threading.Condition()
         self._tell(role=role, host=socket.gethostname(), pid=os.getpid())
         threading.Thread(target=self._listen, daemon=True).start()
+        # The scheduler tells only those that it knows when another is gone.
+        self._entered.wait()
 
     def _connect(self, host, port):
         deadline = time.monotonic() + patience()
@@ -153,8 +157,12 @@ class Member:
                 message = json.loads(line)
                 if 'end' in message:
                     _end(message['end'])
+                if 'entered' in message:
+                    self._entered.set()
                 if 'done' in message:
                     self._all_leave.set()
+                    if self._role == 'server':
+                        os._exit(0)     # It keeps nothing.
                 if 'agreed' in message:
                     with self._answered:
                         self._answers.append(message['agreed'])
@@ -170,12 +178,14 @@ class Member:
     def leave(self) -> None:
         """Say that this worker makes no further exchange, and wait for all.
 
-        MXNet would wait, too, but so that no message could end this process.
+        MXNet would wait, too, but so that no message could end this process;
+        and it throws away what it has not sent yet when it closes, so that
+        others may wait for that forever. So it is told not to.
         """
         self._tell(bye=True)
         self._all_leave.wait()
-        # MXNet says farewell when the interpreter ends, and was seen to hang
-        # there once: end then, too, and show where.
+        # Nothing waits for others any more. If this process hangs all the
+        # same, it ends, and shows where.
         faulthandler.dump_traceback_later(patience(), exit=True)
 
     def agree(self, about: dict, offer: Any = None, hint: str = '') -> Any:
@@ -262,6 +272,7 @@ class _RollCall(socketserver.ThreadingTCPServer):
         with self._lock:
             member.number = sum(m.role == member.role for m in self._members)
             self._members.append(member)
+            member.tell(entered=True)
 
     def fail(self, message):
         with self._lock:
@@ -280,6 +291,9 @@ class _RollCall(socketserver.ThreadingTCPServer):
 
     def lost(self, member):
         with self._lock:
+            member.closed = True
+            if self._all_gone() and all(m.closed for m in self._members):
+                os._exit(0)
             if member.gone or self._all_gone():
                 return
             self._members.remove(member)
@@ -351,7 +365,7 @@ class _Connection(socketserver.StreamRequestHandler):
         if 'role' in message:
             self.role, self.where = message['role'], (
                 f'host {message["host"]}, process {message["pid"]}')
-            self.exchanges, self.gone = 0, False
+            self.exchanges, self.gone, self.closed = 0, False, False
             self.server.enter(self)
         if 'rank' in message:
             self.number = message['rank']

@@ -187,9 +187,14 @@ def test_both_builds_of_mxnet(tmp_path):
         assert f"--editable '.[{build}]'" in again
 
 
-def test_another_mxnet(tmp_path):
-    said = Environment(tmp_path, **{**GOOD, 'mxnet': '1.7.0'}).doctor()
-    assert 'Problem: The chapter needs MXNet 1.9.1.' in said
+@pytest.mark.parametrize(('package', 'build'), [
+    ('mxnet', 'cpu'), ('mxnet_cu112', 'gpu')])
+def test_another_mxnet(tmp_path, package, build):
+    """The build stays, and gets the version that the chapter needs."""
+    said = Environment(tmp_path, numpy='1.23.5', **{package: '1.7.0'}
+                       ).doctor()
+    problem = said.split('Problem: The chapter needs MXNet 1.9.1.\n')[1]
+    assert f"--editable '.[{build}]'" in problem.split('\n')[0]
 
 
 def test_no_driver(tmp_path):
@@ -277,7 +282,10 @@ def test_a_card_without_code_is_told(tmp_path, name, capability):
     environment = Environment(tmp_path, **GPU)
     driver = fake_driver(tmp_path, name, capability)
     said = environment.doctor(**driver)
-    assert f'Note: MXNet 1.9.1 has no code for the {name}' in said
+    note = said.split(f'Note: MXNet 1.9.1 has no code for the {name}')[1]
+    remedy = note.split('\n')[1]
+    assert 'pip uninstall --yes mxnet-cu112 && ' in remedy
+    assert "--editable '.[cpu]'" in remedy
 
 
 def test_the_chapter_runs_beside_a_card_without_code(tmp_path):
@@ -322,6 +330,10 @@ def test_data_sets(tmp_path):
     environment = Environment(tmp_path / 'python', **GOOD)
     said = environment.doctor(D2L_VOC_DIR=str(tmp_path))
     assert f'Problem: D2L_VOC_DIR names {tmp_path}, which holds no' in said
+    # A folder without lists is no data set.
+    (tmp_path / 'begun' / 'drawn-cats-dogs-v1-800-300').mkdir(parents=True)
+    said = environment.doctor(D2L_DATA_DIR=str(tmp_path / 'begun'))
+    assert 'Note: There is no data set yet' in said
     for folder, variable, expected in [
             ('VOCdevkit/VOC2012', 'D2L_DATA_DIR', 'Pascal VOC2012 in'),
             ('VOCdevkit/VOC2012', 'D2L_VOC_DIR', '(D2L_VOC_DIR)'),

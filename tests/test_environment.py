@@ -70,9 +70,8 @@ def test_pythons_of_the_project():
         False, True, True, True, False]
 
 
-@pytest.mark.parametrize(('path', 'mxnet'), [
-    ('environment.yml', 'mxnet-cu112'), ('binder/environment.yml', 'mxnet')])
-def test_conda_environments_agree_with_the_lock(path, mxnet):
+def conda_environment(path):
+    """Channels, what conda is to install by name, and what pip is to."""
     environment = yaml.safe_load((ROOT / path).read_text('utf-8'))
     conda = {}
     for entry in environment['dependencies']:
@@ -82,9 +81,21 @@ def test_conda_environments_agree_with_the_lock(path, mxnet):
         else:
             spec = MatchSpec(entry, strict=True)
             conda[spec.name.normalized] = spec
-    assert environment['channels'] == ['conda-forge', 'nodefaults']
+    return environment['channels'], conda, pip
+
+
+@pytest.mark.parametrize(('path', 'mxnet'), [
+    ('environment.yml', 'mxnet-cu112'), ('binder/environment.yml', 'mxnet')])
+def test_conda_environments_agree_with_the_lock(path, mxnet):
+    channels, conda, pip = conda_environment(path)
+    assert channels == ['conda-forge', 'nodefaults']
     assert {'python', 'pip'} <= set(conda)
-    pins = locked('3.11')
+    # Nothing that pip pins comes from conda, too, in another version.
+    assert not set(conda) & {canonicalize_name(r.name) for r in pip}
+    python = str(conda['python'].version).removesuffix('.*')
+    assert Requirement(f'python{PROJECT["requires-python"]}'
+                       ).specifier.contains(python)
+    pins = locked(python)
     # The GPU build of MXNet is of the same version as the locked CPU build.
     pins['mxnet-cu112'] = pins['mxnet']
     names = {canonicalize_name(r.name) for r in pip}
@@ -113,18 +124,37 @@ def test_each_library_of_cuda_has_a_pinned_package():
     assert {doctor.package_of(name) for name in cuda.LIBRARIES} == pins
 
 
-def resolve(*arguments, requirements=None):
+def resolve(*arguments, requirements=None, python='3.9'):
     return subprocess.run(
         [UV, 'pip', 'compile', '--quiet', '--no-header', '--no-annotate',
-         '--only-binary', ':all:', '--universal', '--python-version', '3.9',
+         '--only-binary', ':all:', '--universal', '--python-version', python,
          *arguments], cwd=ROOT, input=requirements, capture_output=True,
         text=True)
 
 
-def test_the_gpu_environment_resolves():
-    """Asks a package registry; skipped only where none can be reached."""
+@pytest.fixture
+def registry():
+    """A package registry that can be asked."""
     if resolve('-', requirements='numpy==1.23.5').returncode:
         pytest.skip('no package registry can be reached')
+
+
+@pytest.mark.parametrize('path', ['environment.yml',
+                                  'binder/environment.yml'])
+def test_what_pip_adds_to_conda_resolves(path, registry):
+    """Together with what d2l_ext asks for, all as pinned."""
+    _, conda, pip = conda_environment(path)
+    python = str(conda['python'].version).removesuffix('.*')
+    done = resolve('-', python=python, requirements='\n'.join(
+        [*map(str, pip), *PROJECT['dependencies']]))
+    assert done.returncode == 0, done.stderr
+    found = locked(python, done.stdout)
+    for requirement in pip:
+        assert requirement.specifier.contains(
+            found[canonicalize_name(requirement.name)])
+
+
+def test_the_gpu_environment_resolves(registry):
     done = resolve('--extra', 'gpu', '--constraint', 'requirements.lock',
                    'pyproject.toml')
     assert done.returncode == 0, done.stderr

@@ -104,6 +104,23 @@ def test_means_of_normalisation_are_those_of_all_devices():
     assert 1e-4 < apart < .5
 
 
+def test_means_of_normalisation_follow_the_pictures():
+    """Two shares of the same pictures have the means of their batch."""
+    halves = batches(3)
+    data = [(np.concatenate([X, X]), np.concatenate([Y, Y]))
+            for X, Y in halves]
+    expected, before, ones = train('rpn', cpu(), data, frozen=False)
+    found, _, twos = train('rpn', DEVICES, data, frozen=False)
+    # The epoch's evaluation takes them in place of a batch's own.
+    assert_allclose(found[0][:-1], expected[0][:-1], rtol=1e-3)
+    for (one,), (first, second) in zip(ones, twos):
+        assert (first == second).all()
+        assert_allclose(first, one, atol=1e-3)
+    # Conv2D has two parameters, BatchNorm four.
+    for (start,), (one,) in zip(before[4:6], ones[4:6]):
+        assert abs(one - start).max() > .1
+
+
 def test_a_training_on_two_devices_goes_on(tmp_path):
     path = tmp_path / 'run.npz'
     expected, _, values = train('rpn', DEVICES, frozen=False, path=path)

@@ -14,7 +14,7 @@ import pytest
 from helpers import ROOT
 
 # A hang would be a fault; the time itself is not what is tested.
-HANG = 60
+HANG = 300
 PRELUDE = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT / 'd2l_ext')!r})
@@ -119,8 +119,9 @@ def test_a_port_in_use(job, offset):
 
 
 def test_a_worker_that_never_comes(job):
-    scheduler = job('scheduler', SCHEDULER, patience=3)
+    # It is there, and tries to connect, before the scheduler's patience runs.
     first = job('worker', worker(0, WAIT))
+    scheduler = job('scheduler', SCHEDULER, patience=5)
     for process in (scheduler, first):
         message = message_of(process)
         assert 'only 1 of 2 workers and 0 of 1 servers have come' in message
@@ -174,12 +175,13 @@ def test_a_worker_that_ends_too_early(job):
 
 
 def test_workers_that_are_done_end_together(job):
-    scheduler = job('scheduler', SCHEDULER)
+    """Scheduler and servers, too, whatever MXNet has them do."""
+    others = [job('scheduler', SCHEDULER), job('server', WAIT)]
+    wait_for(others[1])
     workers = [job('worker', worker(rank, EXCHANGES.format(3)))
                for rank in (0, 1)]
-    for process in workers:
+    for process in (*workers, *others):
         assert message_of(process, status=0) == ''
-    assert scheduler.poll() is None
 
 
 AGREE = 'print(member.agree({}, offer={!r}, hint="Take care."))'
