@@ -1,6 +1,7 @@
 """Copies of models, on several devices and hosts, that are trained as one."""
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import hashlib
@@ -41,8 +42,19 @@ def _distributed_store(kind):
         store = mxnet.kvstore.create(kind)
     # Workers leave together in the roll call: see `Member.leave`.
     check_call(_LIB.MXKVStoreSetBarrierBeforeExit(store.handle, 0))
+    # Called after `Member.leave`: what is registered first is called last.
+    atexit.register(_close, store)
     member.take_rank(store.rank)
     return store
+
+
+def _close(store):
+    """Free a store, which Python before 3.11 does not when it ends.
+
+    MXNet would then abort the process.
+    """
+    check_call(_LIB.MXKVStoreFree(store.handle))
+    store.handle = None   # It is freed again, in vain, with its last user.
 
 
 def worker_of(kvstore: str) -> Tuple[int, int]:
