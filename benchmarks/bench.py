@@ -37,7 +37,8 @@ class Row(NamedTuple):
 
     `ours` and `other` are workload and worker. A goal with `at_least` is a
     lower bound of other / ours, else an upper bound of ours / other; None
-    is no goal.
+    is no goal. Times are means of `repetitions`, to be long enough, and
+    the two take `turns` in each round, where a goal is close.
     """
     title: str
     ours: tuple
@@ -45,13 +46,14 @@ class Row(NamedTuple):
     goal: Optional[float]
     at_least: bool = False
     repetitions: int = 1
+    turns: int = 1
 
 
 ROWS = [
     Row('RPN training step, against the backbone alone',
-        ('RPN step', 'ours'), ('backbone', 'ours'), 1.08),
+        ('RPN step', 'ours'), ('backbone', 'ours'), 1.08, turns=3),
     Row('Faster R-CNN training step, against the backbone alone',
-        ('Faster R-CNN step', 'ours'), ('backbone', 'ours'), 1.2),
+        ('Faster R-CNN step', 'ours'), ('backbone', 'ours'), 1.2, turns=3),
     Row('label_anchors, 32 images x 320 anchors x 4 objects, against loops',
         ('labels', 'ours'), ('plain labels', 'ours'), 30, True, 3),
     Row('the same, against loops over lists of floats',
@@ -70,13 +72,14 @@ ROWS = [
         ('inference in bfloat16', 'ours'), ('forward', 'ours'), None, True,
         2),
     Row('import d2l_ext, against import mxnet and d2l',
-        ('d2l_ext', 'import'), ('d2l', 'import'), 1.1, repetitions=3),
+        ('d2l_ext', 'import'), ('d2l', 'import'), 1.1, turns=5),
     Row('targets of 32 images, against GluonCV',
         ('labels', 'ours'), ('labels', 'theirs'), 1, True, 10),
     Row('proposals of 32 images, against GluonCV',
-        ('proposals', 'ours'), ('proposals', 'theirs'), 1, True, 10),
+        ('proposals', 'ours'), ('proposals', 'theirs'), 1, True, 10, 3),
     Row('training step of the best recipe, against GluonCV',
-        ('training step', 'ours'), ('training step', 'theirs'), 1, True, 3),
+        ('training step', 'ours'), ('training step', 'theirs'), 1, True, 3,
+        3),
 ]
 
 STEPS = ('backbone', 'RPN step', 'Faster R-CNN step')
@@ -136,8 +139,8 @@ def peak_memory(*what):
                               text=True).stdout)
 
 
-def measure(repetitions):
-    """Everything that build/bench.json holds."""
+def measure(repetitions, curves=None):
+    """Everything that build/bench.json holds; given curves are kept."""
     threads = len(os.sched_getaffinity(0))
     # What MXNet takes unless it is told: half of the cores.
     plain_threads = str(max(1, threads // 2))
@@ -151,8 +154,9 @@ def measure(repetitions):
         'import': import_seconds}
     seconds = {row.title: ([], []) for row in ROWS}
     shares = []
+    turns = [row for row in ROWS for _ in range(row.turns)]
     for _ in tqdm(range(repetitions), 'rows'):
-        for row in ROWS:
+        for row in turns:
             for (workload, worker), taken in zip((row.ours, row.other),
                                                  seconds[row.title]):
                 taken.append(workers[worker](
@@ -160,17 +164,18 @@ def measure(repetitions):
         shares.append(workers['ours']('data')['share'])
     for name in ('ours', 'plain', 'theirs'):
         workers[name].close()
-    curves = {curve.title: measure_curve(curve, repetitions)
-              for curve in tqdm(CURVES, 'curves')}
+    curves = curves or {curve.title: measure_curve(curve, repetitions)
+                        for curve in tqdm(CURVES, 'curves')}
     return {'machine': machine(threads), 'rows': seconds,
             'data wait': shares, 'curves': curves, 'memory': {
                 'bare': peak_memory('bare'),
                 'decoded': peak_memory('decoded', PICTURES),
                 # As many batches of each: threads that make some at the
                 # same time need most, and the more, the likelier that is.
-                'loader': {n: peak_memory('loader', n, 10 * PICTURES // n)
-                           for n in (PICTURES // 10, PICTURES,
-                                     10 * PICTURES)}}}
+                'loader': {n: statistics.median(
+                    peak_memory('loader', n, 10 * PICTURES // n)
+                    for _ in range(repetitions))
+                    for n in (PICTURES, 10 * PICTURES)}}}
 
 
 def measure_curve(curve, repetitions):
@@ -238,10 +243,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('what', choices=('run', 'check'))
     parser.add_argument('--repetitions', type=int, default=5)
+    parser.add_argument('--keep-curves', action='store_true',
+                        help='from the last run: they take half of the time')
     args = parser.parse_args()
     if args.what == 'run':
         BUILD.mkdir(exist_ok=True)
-        RESULT.write_text(json.dumps(measure(args.repetitions), indent=1))
+        curves = (json.loads(RESULT.read_text())['curves']
+                  if args.keep_curves else None)
+        RESULT.write_text(json.dumps(measure(args.repetitions, curves),
+                                     indent=1))
     result = json.loads(RESULT.read_text())
     missed = 0
     for title, value, goal, met in verdicts(result):

@@ -152,7 +152,6 @@ def memory_table(result):
 def page(result):
     FIGURES.mkdir(parents=True, exist_ok=True)
     machine = result['machine']
-    repetitions = len(next(iter(result['rows'].values()))[0])
     curves = '\n'.join(curve_section(*item)
                        for item in result['curves'].items())
     return f"""\
@@ -161,8 +160,8 @@ def page(result):
 <!-- Made by benchmarks/page.py from build/bench.json: do not edit. -->
 
 `make bench` measures all of this in one run, `make bench-check` compares the
-ratios with their goals. What is compared takes turns; figures are medians of
-{repetitions} repetitions, with quartiles. Measured on {machine['threads']} \
+ratios with their goals. What is compared takes turns; figures are medians,
+with quartiles. Measured on {machine['threads']} \
 cores of an {machine['processor']},
 with MXNet {machine['mxnet']}, Python {machine['Python']} and NumPy \
 {machine['numpy']}, without a GPU; batches
