@@ -242,7 +242,7 @@ def verdicts(result):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('what', choices=('run', 'check'))
-    parser.add_argument('--repetitions', type=int, default=5)
+    parser.add_argument('--repetitions', type=int, default=3)
     parser.add_argument('--keep-curves', action='store_true',
                         help='from the last run: they take half of the time')
     args = parser.parse_args()

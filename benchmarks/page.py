@@ -62,8 +62,8 @@ TRIED = """\
   processes, whose results have to be copied to the parent; 65 and 83 ms with
   one. In training all four are the same, for a step waits 0.02 to 0.04 s of
   2.6 s. So threads it is; more cores than two were not there to measure.
-* **A joint training step** of 8 images takes 0.6 s, ours and GluonCV's, now
-  the one a little less and now the other. By the profiler both spend nearly
+* **A joint training step** of 8 images takes 0.6 to 0.7 s, ours and GluonCV's:
+  in four runs the ratio was 0.91 to 1.01. By the profiler both spend nearly
   all of it in the same operators: convolutions with what belongs to them (in
   ours 0.48 s, in theirs 0.47 s when they run alone), RoIAlign (64 and 68 ms),
   suppression (18 and 22 ms), the optimiser (11 and 12 ms). Ours runs the first

@@ -295,12 +295,8 @@ def train_compressed(recipe, threshold, seed):
     with mock.patch('d2l_ext.training.Replicas', Replicas):
         history, = d2l.train_recipe(recipe, detector, train_iter, test_iter,
                                     ctx)
-    proposals, truths = [], []
-    for X, Y in d2l.load_batches(dataset, 32):
-        proposals += d2l.predict_rpn(
-            detector.backbone(X), detector.rpn_output, detector.anchor_fn,
-            nms_threshold=.7)
-        truths += list(Y)
+    _, proposals = d2l.detect_batches(detector, dataset)
+    truths = [y for _, Y in d2l.load_batches(dataset, 32) for y in Y]
     return {'threshold': threshold, 'seed': seed,
             'loss': history[-1].loss, **store.about(),
             **{f'recall {n}': d2l.proposal_recall(proposals, truths,
