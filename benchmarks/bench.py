@@ -248,6 +248,8 @@ def main():
     args = parser.parse_args()
     if args.what == 'run':
         BUILD.mkdir(exist_ok=True)
+        if args.keep_curves and not RESULT.exists():
+            parser.error(f'{RESULT} does not exist: measure curves, too.')
         curves = (json.loads(RESULT.read_text())['curves']
                   if args.keep_curves else None)
         RESULT.write_text(json.dumps(measure(args.repetitions, curves),
