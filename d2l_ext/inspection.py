@@ -6,8 +6,8 @@ out, and so is a box; each time somebody is told.
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
-from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from PIL import ExifTags
@@ -35,7 +35,7 @@ class Picture(NamedTuple):
     boxes with some area inside of the picture.
     """
     name: str
-    path: Path
+    path: str
     turn: bool
     size: Tuple[int, int]
     objects: List[VOCObject]
@@ -72,8 +72,8 @@ def inspect_picture(root: Union[str, os.PathLike], name: str
         or is no more than a pixel wide or high, is lost; corners in the
         wrong order are exchanged.
     """
-    root = Path(root)
-    annotation = root / 'Annotations' / f'{name}.xml'
+    # Paths as text, for one is kept of each picture, and a Path is larger.
+    annotation = os.path.join(root, 'Annotations', f'{name}.xml')
     try:
         path = _find_picture(root, name)
         objects = read_annotation(annotation)
@@ -96,21 +96,23 @@ def inspect_picture(root: Union[str, os.PathLike], name: str
                 f'{annotation}: the box of a {item.name} ({corners}) {what}.',
                 lost))
         if not lost:
-            usable.append(item._replace(box=box))
+            # Thousands of objects share a few names.
+            usable.append(item._replace(name=sys.intern(item.name), box=box))
     return Picture(name, path, turn, size, usable), problems
 
 
 def _find_picture(root, name):
-    folder = root / 'JPEGImages'
-    if not name or Path(name).is_absolute() or '..' in Path(name).parts:
+    folder = os.path.join(root, 'JPEGImages')
+    if not name or os.path.isabs(name) or '..' in name.split('/'):
         raise DatasetError(f'{folder}: {name!r} is no name of a picture in '
                            'this folder.')
     for suffix in SUFFIXES:
-        for path in (folder / f'{name}{suffix}',
-                     folder / f'{name}{suffix.upper()}'):
+        for file in (f'{name}{suffix}', f'{name}{suffix.upper()}'):
+            path = os.path.join(folder, file)
             if os.path.isfile(path):   # False for an impossible name, too
                 return path
-    raise DatasetError(f'{folder / name}.jpg: there is no such picture.')
+    raise DatasetError(f'{os.path.join(folder, name)}.jpg: there is no such '
+                       'picture.')
 
 
 def _sizes(image):

@@ -217,7 +217,7 @@ class VOCDetection(gluon.data.Dataset):
 
     def image_path(self, index: int) -> Path:
         """File of an image."""
-        return self._pictures[index].path
+        return Path(self._pictures[index].path)
 
     def image_size(self, index: int) -> Tuple[int, int]:
         """Width and height of an image in pixels, without decoding it."""
@@ -231,8 +231,8 @@ class VOCDetection(gluon.data.Dataset):
         DatasetError
             When the file is missing or is no picture.
         """
-        return read_picture(self.image_path(index),
-                            self._pictures[index].turn)
+        picture = self._pictures[index]
+        return read_picture(picture.path, picture.turn)
 
     def __getitem__(self, item):
         index, flip = item if isinstance(item, tuple) else (item, False)
