@@ -64,10 +64,9 @@ def targets_with_ground_truth(ground_truth: np.ndarray, rpn_preds: List
     for rows, (scores, boxes) in zip(ground_truth, rpn_preds):
         rows = rows.asnumpy()
         objects = np.array(rows[rows[:, 0] >= 0, 1:].T, ctx=boxes.ctx)
-        if objects.shape[1]:
-            scores = np.concatenate(
-                (np.ones(objects.shape[1], ctx=scores.ctx), scores))
-            boxes = np.concatenate((objects, boxes), axis=1)
+        scores = np.concatenate(
+            (np.ones(objects.shape[1], ctx=scores.ctx), scores))
+        boxes = np.concatenate((objects, boxes), axis=1)
         enriched.append([scores, boxes])
     return faster_rcnn_targets(ground_truth, enriched)
 
