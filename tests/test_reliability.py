@@ -1,6 +1,7 @@
 """docs/reliability.md promises nothing that no test shows."""
 import re
 
+from break_code import BREAKS
 from helpers import ROOT
 
 import d2l_ext
@@ -29,3 +30,16 @@ def test_every_error_is_named():
         assert f'`{name}`' in PAGE, name
         assert issubclass(getattr(d2l_ext, name),
                           (errors.ChapterError, UserWarning))
+
+
+def test_every_test_of_the_page_was_seen_to_fail():
+    """By `python tests/break_code.py`, which this keeps up to date."""
+    assert set(re.findall(r'`(test_\w+)`', PAGE)) == {
+        row.test for row in BREAKS}
+
+
+def test_what_is_to_be_broken_is_there():
+    for row in BREAKS:
+        text = (ROOT / row.file).read_text('utf-8')
+        assert text.count(row.code) == 1, row
+        assert row.replacement != row.code, row

@@ -1,0 +1,352 @@
+"""Break the code behind each promise, and see that its test fails.
+
+    python tests/break_code.py            all of docs/reliability.md
+    python tests/break_code.py TEST ...   some of it
+
+A test that cannot fail shows nothing. So for each test of that page a piece
+of code that keeps the promise is left out, in a copy of the project, and the
+test has to fail. Takes twenty minutes; data are those of D2L_DATA_DIR.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+TIMEOUT = 600   # seconds for one test; the longest run a notebook
+
+
+class Break(NamedTuple):
+    """`code` occurs once in `file`, and is replaced."""
+    test: str
+    file: str
+    code: str
+    replacement: str
+
+
+def in_file(file, *rows):
+    return [Break(test, file, code, replacement)
+            for test, code, replacement in rows]
+
+
+BREAKS = [
+    # Training.
+    *in_file(
+        'd2l_ext/checkpoint.py',
+        ('test_killed_at_random_moments',
+         'for name, parameter in targets.items():',
+         'for name, parameter in ():'),
+        ('test_an_interrupted_training_goes_on',
+         "self._set_momentum(arrays, about['updates'])", 'pass'),
+        ('test_an_interrupted_training_goes_on',
+         '            self._seed_for(epoch, number)\n', ''),
+        ('test_two_interrupts_of_one_epoch',
+         '                self._save(number, sums)\n', ''),
+        ('test_a_second_interrupt_is_not_held_back',
+         '        if noted:\n            raise KeyboardInterrupt\n', ''),
+        ('test_after_training_an_interrupt_does_what_it_did_before',
+         'signal.signal(signal.SIGINT, before)', 'pass'),
+        ('test_a_full_disk_leaves_the_last_good_checkpoint',
+         'with replacing(self._path) as partial:\n'
+         '                partial.write_bytes',
+         'with contextlib.suppress(KeyError):\n'
+         '                self._path.write_bytes'),
+        ('test_a_full_disk_leaves_the_last_good_checkpoint',
+         "except OSError as error:\n            warnings",
+         "except KeyError as error:\n            warnings"),
+        ('test_a_folder_that_takes_no_file_is_named',
+         'tempfile.TemporaryFile(dir=self._path.parent).close()', 'pass'),
+        ('test_another_training_is_refused',
+         "if about['settings'].get(name) != value:", 'if False:'),
+        ('test_another_training_is_refused', '        if wrong:\n',
+         '        if False:\n'),
+        ('test_another_version_is_refused',
+         "if about['version'] != VERSION:", 'if False:'),
+        ('test_a_damaged_file_is_refused', 'except DAMAGED as error:',
+         'except OSError as error:'),
+        ('test_checksums_are_compared', 'if archive.testzip():',
+         'if False:'),
+        ('test_a_good_checkpoint_is_not_overwritten_unasked',
+         'if self._path.exists() and not resume:', 'if False:'),
+        ('test_nothing_is_unpickled', 'allow_pickle=False',
+         'allow_pickle=True'),
+        ('test_no_code_unpickles', 'import io\n',
+         'import io\nimport pickle\n')),
+    *in_file(
+        'd2l_ext/files.py',
+        ('test_a_full_disk_leaves_the_parameters_that_were_stored',
+         '            npx.load(str(partial))\n', ''),
+        ('test_a_write_that_is_killed_leaves_the_file',
+         "path.with_name(f'{path.name}.partial')", 'path'),
+        ('test_a_file_is_replaced_whole_or_not_at_all',
+         '            partial.unlink()\n', '            pass\n'),
+        ('test_interrupted_cells_run_again_in_any_order',
+         'os.replace(partial, path)', 'partial.unlink()')),
+    Break('test_a_run_that_was_interrupted_is_begun_anew',
+          'tools/run_notebook.py', '    client = VisibleClient(\n',
+          '    nbformat.write(notebook, args.output)\n'
+          '    client = VisibleClient(\n'),
+    Break('test_a_page_is_written_whole_or_not_at_all',
+          'tools/export_html.py',
+          'with replacing(args.output) as partial:\n        partial.write',
+          'if True:\n        args.output.write'),
+
+    # Numbers.
+    *in_file(
+        'd2l_ext/training.py',
+        ('test_a_loss_that_is_not_finite_stops_training',
+         'if not math.isfinite(batch_loss + norm):', 'if False:'),
+        ('test_a_loss_that_is_not_finite_stops_training',
+         '{_images(train_iter, number)}', ''),
+        ('test_a_loss_of_finite_values_may_still_not_be_finite',
+         'math.isfinite(batch_loss + norm)', 'math.isfinite(norm)'),
+        ('test_no_batch_at_all', 'if not len(train_iter):', 'if False:')),
+    Break('test_batches_of_all_kinds', 'd2l_ext/losses.py',
+          'np.maximum(num_positive, 1)', 'num_positive'),
+    *in_file(
+        'd2l_ext/rcnn.py',
+        ('test_any_number_of_classes', 'nn.Dense(num_classes + 1)',
+         'nn.Dense(3)'),
+        ('test_a_model_with_wild_predictions',
+         'boxes = project_box(anchor_plus_offset('
+         'rois[:, 1:].T[:, :, None],\n'
+         '                                           offsets))',
+         'boxes = anchor_plus_offset(rois[:, 1:].T[:, :, None], offsets)'),
+        ('test_no_proposals', 'box_preds.shape[1] // 4', '-1')),
+    *in_file(
+        'd2l_ext/rpn.py',
+        ('test_pictures_of_any_shape', 'kernel_size=3, padding=1,',
+         'kernel_size=3,'),
+        ('test_scores_that_are_no_numbers_are_told', 'if not counts.all():',
+         'if False:')),
+    *in_file(
+        'd2l_ext/boxes.py',
+        ('test_offsets_that_would_overflow',
+         'np.minimum(dw / SIZE_SCALE, math.log(MAX_GROWTH))',
+         'dw / SIZE_SCALE'),
+        ('test_offsets_stay_finite',
+         'wa, ha = np.maximum(wa, TINY), np.maximum(ha, TINY)', 'pass'),
+        ('test_offsets_are_finite_for_any_boxes',
+         'np.minimum(dh / SIZE_SCALE, math.log(MAX_GROWTH))',
+         'dh / SIZE_SCALE'),
+        ('test_iou_by_hand', 'np.maximum(union, TINY)', 'union'),
+        ('test_something_is_always_proposed', 'valid_thresh=-math.inf',
+         'valid_thresh=0')),
+    Break('test_boxes_without_area_are_no_objects', 'd2l_ext/anchors.py',
+          'claims = overlaps * npx.one_hot(overlaps.argmax(axis=2),\n'
+          '                                    anchors.shape[1], CLAIM, 1)',
+          'claims = overlaps + npx.one_hot(overlaps.argmax(axis=2),\n'
+          '                                    anchors.shape[1], CLAIM, 0)'),
+    Break('test_loading_says_what_it_reads', 'd2l_ext/voc.py',
+          'if len(dataset) < batch_size:', 'if False:'),
+
+    # Data.
+    *in_file(
+        'd2l_ext/pictures.py',
+        ('test_pictures_of_other_kinds_are_read', "'TIFF', 'AVIF'",
+         "'TIFF'"),
+        ('test_pictures_of_other_kinds_are_read',
+         "return image.convert('RGB')", 'return image'),
+        ('test_a_transparent_palette_gives_no_warning',
+         "image = image.convert('RGBA')", 'pass'),
+        ('test_sixteen_bits_are_not_clipped',
+         "if image.mode.startswith('I'):", 'if False:'),
+        ('test_no_picture_starts_a_program', ', formats=FORMATS', ''),
+        ('test_what_cannot_be_read_is_left_out', '(OSError, SyntaxError, ',
+         '(OSError, ')),
+    *in_file(
+        'd2l_ext/inspection.py',
+        ('test_the_annotation_tells_whether_a_picture_is_turned',
+         'annotated_size(annotation) != stored', 'True'),
+        ('test_what_cannot_be_read_is_left_out',
+         '        _check_end(path)\n', ''),
+        ('test_a_warning_counts_all_and_names_a_few', 'ordered[:MAX_TOLD]',
+         'ordered'),
+        ('test_boxes_without_area_are_left_out',
+         'if x2 - x1 <= 1 or y2 - y1 <= 1:', 'if False:'),
+        ('test_boxes_without_area_are_left_out',
+         'if width <= 0 or height <= 0:', 'if False:'),
+        ('test_corners_in_the_wrong_order_are_exchanged',
+         'mended = (min(x1, x2 - 1), min(y1, y2 - 1),\n'
+         '              max(x2, x1 + 1), max(y2, y1 + 1))', 'mended = box'),
+        ('test_lists_that_lead_nowhere', "or '..' in name.split('/')", ''),
+        ('test_lists_that_lead_nowhere', 'or os.path.isabs(name) ', ''),
+        ('test_names_of_all_kinds', "f'{name}{suffix}', f'",
+         "f'{os.path.basename(name)}{suffix}', f'")),
+    *in_file(
+        'd2l_ext/voc.py',
+        ('test_what_cannot_be_read_is_left_out',
+         'if problems and (strict or not self._pictures):',
+         'if problems and not self._pictures:'),
+        ('test_nothing_that_can_be_used', 'check_folders(self.root)',
+         'pass'),
+        ('test_odd_boxes_are_read',
+         'numpy.clip(numpy.divide(item.box, [*size, *size]), 0, 1)',
+         'numpy.divide(item.box, [*size, *size])'),
+        ('test_a_class_without_a_picture_is_told',
+         'if name not in seen and not test_mode():', 'if False:'),
+        ('test_lists_tell_what_is_read_and_annotations_what_is_on_it',
+         '                         if item.name in self.classes]',
+         '                         ]')),
+    *in_file(
+        'd2l_ext/annotations.py',
+        ('test_what_cannot_be_read_is_left_out',
+         'if not math.isfinite(xmin + ymin + xmax + ymax):', 'if False:'),
+        ('test_lists', 'utf-8-sig', 'utf-8'),
+        ('test_lists', 'line.rsplit(maxsplit=1)', 'line.split(maxsplit=1)'),
+        ('test_annotations_in_other_encodings', 'ElementTree.parse(path)',
+         "ElementTree.parse(open(path, encoding='utf-8'))"),
+        ('test_an_encoding_that_is_not_declared_is_refused',
+         'ElementTree.parse(path)',
+         "ElementTree.parse(open(path, encoding='latin-1'))"),
+        ('test_an_encoding_that_cannot_be_read_is_refused',
+         'DefusedXmlException, LookupError,', 'DefusedXmlException,'),
+        ('test_hostile_annotations_are_refused',
+         'from defusedxml import DefusedXmlException, ElementTree',
+         'from xml.etree import ElementTree\n\n'
+         'from defusedxml import DefusedXmlException'),
+        ('test_only_our_error_comes_out_of_annotations',
+         'if not math.isfinite(xmin + ymin + xmax + ymax):', 'if False:'),
+        ('test_only_our_error_comes_out_of_lists',
+         'except (OSError, UnicodeError) as error',
+         'except OSError as error')),
+    *in_file(
+        'tools/check_data.py',
+        ('test_lists_that_contradict_the_annotations',
+         'if name in flagged and not seen:', 'if False:'),
+        ('test_everything_at_once', 'sys.exit(bool(problems))',
+         'sys.exit(0)'),
+        ('test_everything_at_once', '        if twice:\n',
+         '        if False:\n')),
+
+    # Hostile input.
+    *in_file(
+        'tools/fetch_voc2012.py',
+        ('test_hostile_archives_are_refused', "filter='data'",
+         "filter='fully_trusted'"),
+        ('test_a_link_does_not_lead_out', "filter='data'",
+         "filter='fully_trusted'"),
+        ('test_absolute_paths_stay_inside', "filter='data'",
+         "filter='fully_trusted'"),
+        ('test_faults_that_pass_are_waited_for',
+         '            time.sleep(pause)\n', '            raise\n'),
+        ('test_faults_that_stay_are_told', "if 'html' in", "if 'none' in"),
+        ('test_faults_that_stay_are_told', 'timeout=TIMEOUT, ', ''),
+        ('test_nobody_answers', 'if refused or pause is None:',
+         'if refused:'),
+        ('test_what_is_wrong_gets_no_final_name',
+         'if _sha1(partial) != sha1:', 'if False:'),
+        ('test_two_processes_at_once',
+         "with FileLock(folder / 'VOC2012.lock'):", 'if True:'),
+        ('test_a_full_disk_is_told', 'except OSError as error:\n'
+         '            raise d2l.DatasetError(\n'
+         "                f'{partial} could",
+         'except KeyError as error:\n'
+         '            raise d2l.DatasetError(\n'
+         "                f'{partial} could")),
+    Break('test_two_processes_at_once_get_one_set', 'd2l_ext/drawn_set.py',
+          "with FileLock(folder / f'{root.name}.lock'):", 'if True:'),
+
+    # Surroundings.
+    Break('test_with_nothing_but_ascii_and_no_home', 'd2l_ext/__init__.py',
+          'import os\n', "import os\nos.environ['HOME']\n"),
+    Break('test_in_turkish', 'notebooks/anchors.ipynb',
+          '{float(scores[best]):.2f}', '{__import__(\\"locale\\").'
+          'format_string(\\"%.2f\\", scores[best].item())}'),
+    Break('test_offline_in_a_checkout_that_may_not_be_written_to',
+          'conftest.py', 'cwd=str(BUILD)', 'cwd=cwd'),
+    *in_file(
+        'tools/doctor.py',
+        ('test_an_empty_environment', 'if version is None:', 'if False:'),
+        ('test_numpy_is_too_new', '>= (1, 24):', '>= (9, 24):'),
+        ('test_both_builds_of_mxnet', 'elif len(builds) > 1:',
+         'elif False:'),
+        ('test_another_mxnet', 'elif MXNET not in builds.values():',
+         'elif False:'),
+        ('test_a_python_that_mxnet_does_not_know',
+         'PYTHONS = (3, 9), (3, 11)', 'PYTHONS = (3, 9), (3, 12)'),
+        ('test_no_driver',
+         "        problem = ''\n        if cuda.version_of(cuda.GPU_BUILD):",
+         "        problem = ''\n        if False:"),
+        ('test_a_driver_that_is_of_no_use', 'and version < needed:',
+         'and False:'),
+        ('test_a_library_is_missing', 'for name in cuda.LIBRARIES:',
+         'for name in ():'),
+        ('test_a_card_without_code_is_told',
+         'if not cuda.has_kernels(capability):', 'if False:')),
+    *in_file(
+        'd2l_ext/devices.py',
+        ('test_the_chapter_runs_beside_a_card_without_code',
+         ' or not usable(cards()[i])', ''),
+        ('test_choosing_a_gpu', 'if usable(cards()[i]):', 'if True:')),
+]
+
+
+def find(test):
+    """As pytest names it."""
+    return next(f'{path}::{test}' for path in Path('tests').glob('test_*.py')
+                if f'def {test}(' in path.read_text('utf-8'))
+
+
+def outcome(row):
+    """Break, test and mend; whether the test failed, and what it said."""
+    path, test = Path(row.file), find(row.test)
+    whole = path.read_text('utf-8')
+    path.write_text(whole.replace(row.code, row.replacement), 'utf-8')
+    try:
+        done = subprocess.run(
+            [sys.executable, '-m', 'pytest', '-q', '-x', '-p',
+             'no:cacheprovider', test], capture_output=True, text=True,
+            timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        return False, 'DOES NOT END'
+    finally:
+        path.write_text(whole, 'utf-8')
+    if done.returncode == 0:
+        return False, 'PASSES'
+    failures = [line.partition(' - ')[2] for line in done.stdout.splitlines()
+                if line.startswith('FAILED')]
+    if done.returncode != 1 or not failures:
+        return False, f'ENDS with {done.returncode}'
+    return True, failures[0]
+
+
+def copy_project(folder):
+    """All files that git knows, as they are now."""
+    names = subprocess.run(['git', 'ls-files'], cwd=ROOT, check=True,
+                           capture_output=True, text=True).stdout
+    for name in names.splitlines():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target)
+
+
+def main():
+    unknown = set(sys.argv[1:]) - {row.test for row in BREAKS}
+    if unknown:
+        sys.exit(f'No such test: {", ".join(sorted(unknown))}.')
+    rows = [row for row in BREAKS
+            if row.test in sys.argv[1:] or not sys.argv[1:]]
+    os.environ.setdefault('D2L_DATA_DIR', str(ROOT / 'data'))
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy_project(Path(folder))
+        os.chdir(folder)
+        os.environ['PYTHONPATH'] = folder
+        for row in rows:
+            start = time.perf_counter()
+            failed, said = outcome(row)
+            wrong += not failed
+            print(f'{time.perf_counter() - start:4.0f} s  {row.test}, '
+                  f'{row.file}: {said}', flush=True)
+        os.chdir(ROOT)
+    print(f'{len(rows)} breaks; {wrong} not noticed.')
+    sys.exit(bool(wrong))
+
+
+if __name__ == '__main__':
+    main()
