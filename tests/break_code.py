@@ -44,8 +44,10 @@ BREAKS = [
          "self._set_momentum(arrays, about['updates'])", 'pass'),
         ('test_an_interrupted_training_goes_on',
          '            self._seed_for(epoch, number)\n', ''),
-        ('test_two_interrupts_of_one_epoch',
+        ('test_an_interrupted_training_goes_on',
          '                self._save(number, sums)\n', ''),
+        ('test_two_interrupts_of_one_epoch', 'if number <= done:',
+         'if False:'),
         ('test_a_second_interrupt_is_not_held_back',
          '        if noted:\n            raise KeyboardInterrupt\n', ''),
         ('test_after_training_an_interrupt_does_what_it_did_before',
@@ -332,6 +334,7 @@ def main():
     rows = [row for row in BREAKS
             if row.test in sys.argv[1:] or not sys.argv[1:]]
     os.environ.setdefault('D2L_DATA_DIR', str(ROOT / 'data'))
+    os.environ['COLUMNS'] = '200'   # or pytest cuts off what failed
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
         copy_project(Path(folder))
