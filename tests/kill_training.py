@@ -11,6 +11,7 @@ the first one, bit for bit. Results stay in FOLDER: a later call with another
 import argparse
 import hashlib
 import json
+import math
 import os
 import random
 import signal
@@ -60,16 +61,18 @@ def start(folder, epochs, side):
     return process
 
 
-def run(folder, epochs, side, kill_after=None, lot=random):
+def run(folder, epochs, side, kill_after=None, lot=random,
+        max_kills=math.inf):
     """Train to the end; return the result, kills, seconds of training."""
     folder.mkdir(parents=True, exist_ok=True)
     kills, seconds = 0, 0
     while not (folder / 'result.json').exists():
         process = start(folder, epochs, side)
         begin = time.time()
+        spared = kill_after is None or kills == max_kills
         try:
             process.communicate(
-                timeout=lot.uniform(*kill_after) if kill_after else None)
+                timeout=None if spared else lot.uniform(*kill_after))
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
