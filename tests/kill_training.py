@@ -4,9 +4,9 @@
 
 Trains both steps of the chapter on part of the embedded set. A first run is
 left alone; then runs are killed (SIGKILL) after a random number of seconds
-and started again until they are done, and their parameters must be those of
-the first one, bit for bit. Results stay in FOLDER: a later call with another
-`--seed` kills another run.
+from the first checkpoint on, and started again until they are done, and their
+parameters must be those of the first one, bit for bit. Results stay in FOLDER:
+a later call with another `--seed` kills another run.
 """
 import argparse
 import hashlib
@@ -50,7 +50,10 @@ def train(folder, epochs, side):
 
 
 def start(folder, epochs, side):
-    """Start a training, and wait until it has loaded its data."""
+    """Start a training; wait until data are loaded and a checkpoint is there.
+
+    Without a checkpoint the next run would only begin anew.
+    """
     process = subprocess.Popen(
         [sys.executable, __file__, str(folder), '--epochs', str(epochs),
          '--side', str(side), '--train'], env=ENVIRONMENT, text=True,
@@ -58,12 +61,17 @@ def start(folder, epochs, side):
     for line in process.stdout:
         if line.startswith('training begins'):
             break
+    while process.poll() is None and not any(folder.glob('*.npz')):
+        time.sleep(.01)
     return process
 
 
 def run(folder, epochs, side, kill_after=None, lot=random,
         max_kills=math.inf):
-    """Train to the end; return the result, kills, seconds of training."""
+    """Train to the end; return the result, kills, seconds.
+
+    Seconds are those of all processes from the first checkpoint on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     kills, seconds = 0, 0
     while not (folder / 'result.json').exists():
@@ -100,7 +108,8 @@ def main():
         return
     expected, _, seconds = run(args.folder / 'undisturbed', args.epochs,
                                args.side)
-    print(f'undisturbed: {seconds:.0f} s', flush=True)
+    print(f'undisturbed: {seconds:.0f} s after the first checkpoint',
+          flush=True)
     result, kills, seconds = run(
         args.folder / f'killed-{args.seed}', args.epochs, args.side,
         args.kill_after, random.Random(args.seed))

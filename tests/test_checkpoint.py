@@ -126,10 +126,10 @@ def test_a_finished_training_is_read_at_once(tmp_path, undisturbed):
 
 def test_killed_at_random_moments(tmp_path):
     """Both steps of the chapter, each in a process that is killed."""
-    expected, _, whole = kill_training.run(tmp_path / 'whole', 1, 64)
+    expected, _, seconds = kill_training.run(tmp_path / 'whole', 1, 64)
     # On a machine that has become busier since, no run may be fast enough.
     result, kills, _ = kill_training.run(
-        tmp_path / 'killed', 1, 64, (0, .8 * whole), random.Random(1),
+        tmp_path / 'killed', 1, 64, (0, .8 * seconds), random.Random(1),
         max_kills=3)
     assert kills > 0
     assert result == expected

@@ -18,14 +18,32 @@ settings.register_profile('project', deadline=None, max_examples=60,
 settings.load_profile('project')
 
 
+def box_tuples(low, high, min_side):
+    """Corner boxes, many with the shortest side."""
+    start, some_side = (
+        st.floats(*ends, width=32, allow_subnormal=False)
+        for ends in ((low, high), (min_side, high - low)))
+    side = some_side | st.just(min_side)
+    return st.tuples(start, start, side, side).map(
+        lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3]))
+
+
+def columns(rows):
+    return np.array(rows, dtype='float32').reshape(-1, 4).T
+
+
 def box_lists(low=0, high=1, min_side=0, max_size=8):
     """Lists of corner boxes, as float32 columns (4, n)."""
-    start = st.floats(low, high, width=32, allow_subnormal=False)
-    side = st.floats(min_side, high - low, width=32, allow_subnormal=False)
-    box = st.tuples(start, start, side, side).map(
-        lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3]))
-    return st.lists(box, max_size=max_size).map(
-        lambda rows: np.array(rows, dtype='float32').reshape(-1, 4).T)
+    box = box_tuples(low, high, min_side)
+    return st.lists(box, max_size=max_size).map(columns)
+
+
+def paired_lists(low=0, high=1, min_side=0):
+    """Two such lists of the same length."""
+    box = box_tuples(low, high, min_side)
+    return st.lists(st.tuples(box, box), max_size=8).map(
+        lambda pairs: [columns([pair[i] for pair in pairs])
+                       for i in range(2)])
 
 
 @given(box_lists(-1, 2), box_lists(-1, 2))
@@ -41,22 +59,21 @@ def test_iou_with_itself_is_one(a):
     assert_allclose(d2l_boxes.iou(a, a).asnumpy(), 1, atol=1e-5)
 
 
-@given(box_lists(min_side=1 / 64), box_lists(min_side=1 / 64))
-def test_offsets_and_back(anchors, truth):
-    n = min(anchors.shape[1], truth.shape[1])
-    anchors, truth = anchors[:, :n], truth[:, :n]
+@given(paired_lists(min_side=1 / 64))
+def test_offsets_and_back(pair):
+    anchors, truth = pair
     offsets = d2l_boxes.anchor_to_gt_offset(anchors, truth)
     assert_allclose(
         d2l_boxes.anchor_plus_offset(anchors, offsets).asnumpy(),
         truth.asnumpy(), atol=1e-4)
 
 
-@given(box_lists(-1, 2), box_lists(-1, 2))
-def test_offsets_are_finite_for_any_boxes(anchors, truth):
-    n = min(anchors.shape[1], truth.shape[1])
-    offsets = d2l_boxes.anchor_to_gt_offset(anchors[:, :n], truth[:, :n])
+@given(paired_lists(-1, 2))
+def test_offsets_are_finite_for_any_boxes(pair):
+    anchors, truth = pair
+    offsets = d2l_boxes.anchor_to_gt_offset(anchors, truth)
     assert numpy.isfinite(offsets.asnumpy()).all()
-    back = d2l_boxes.anchor_plus_offset(anchors[:, :n], offsets)
+    back = d2l_boxes.anchor_plus_offset(anchors, offsets)
     assert numpy.isfinite(back.asnumpy()).all()
 
 
