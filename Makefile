@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
-LIBRARY := $(wildcard d2l_ext/*.py)
+LIBRARY := $(wildcard d2l_ext/*.py d2l_ext/*/*.py)
 
 # The first Python that MXNet 1.9.1 works with; set PYTHON to choose.
 PYTHON ?= $(shell for p in python3.11 python3.10 python3.9 python3 python; \
@@ -98,20 +98,20 @@ pdf: $(READY)  ## print the book into build/faster-rcnn.pdf (needs Chromium)
 	build/faster-rcnn.pdf
 
 slides: $(READY)  ## make the slides, build/slides/index.html
-	@$(BIN)/python tools/make_slides.py build/slides
+	@$(BIN)/python tools/course/slides.py build/slides
 
 assignments: $(READY)  ## make the assignment for students, build/assignments
-	@$(BIN)/python tools/assignments.py build/assignments
+	@$(BIN)/python tools/course/assignments.py build/assignments
 
 submissions-named:
 	@test -d '$(SUBMISSIONS)' || { echo 'Say where the submissions are:' \
 	'make grade SUBMISSIONS=FOLDER'; exit 1; }
 
 grade: submissions-named $(READY)  ## grade SUBMISSIONS=..., write build/grades
-	@$(BIN)/python tools/grade.py '$(SUBMISSIONS)' build/grades
+	@$(BIN)/python tools/course/grade.py '$(SUBMISSIONS)' build/grades
 
 clean-edition: $(READY)  ## write notebooks without outputs and solutions
-	@$(BIN)/python tools/clean_edition.py build/clean-edition
+	@$(BIN)/python tools/course/clean_edition.py build/clean-edition
 
 # Trained once; `make detector` trains it anew.
 build/detector/detector.json:

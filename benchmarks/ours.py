@@ -14,7 +14,8 @@ import plain
 from mxnet import autograd, cpu, init, np, npx
 from worker import serve
 
-from d2l_ext import rcnn, rpn, steps, training
+from d2l_ext import rcnn, rpn, training
+from d2l_ext.detector import stages
 
 BATCH_SIZE, SIDE = 32, 256
 CLASSES = 'cat', 'dog'
@@ -24,7 +25,7 @@ PLAIN = sys.argv[1:] == ['plain']
 def replace_helpers():
     """Loops in place of array operations, for the life of the process."""
     rpn.label_anchors = rcnn.label_anchors = plain.label_anchors
-    for module in (rpn, steps, d2l):
+    for module in (rpn, stages, d2l):
         module.predict_rpn = plain.predict_rpn
 
 
@@ -81,7 +82,7 @@ def training_step(stage, sizes=d2l.rpn.SIZES, num_objects=None, **shape):
         output, batch_fn = models[1], functools.partial(
             rpn.rpn_batch, anchor_fn=anchor_fn)
     else:
-        output, batch_fn = models[2], steps.faster_rcnn_batch_fn(
+        output, batch_fn = models[2], stages.faster_rcnn_batch_fn(
             models[1], anchor_fn)
 
     def run():

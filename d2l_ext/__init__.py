@@ -10,7 +10,7 @@ if hasattr(os, 'sched_getaffinity'):
     os.environ.setdefault('OMP_NUM_THREADS',
                           str(len(os.sched_getaffinity(0))))
 
-from . import cuda
+from .runtime import cuda
 
 # The loader would not find the libraries that pip installed.
 if cuda.version_of(cuda.GPU_BUILD):
@@ -19,38 +19,39 @@ if cuda.version_of(cuda.GPU_BUILD):
 # In the scheduler and the servers of a training on several hosts the import
 # of MXNet does not return; so they are entered in the roll call before.
 if 'DMLC_ROLE' in os.environ:
-    from .roll_call import join
+    from .distributed.membership import join
     join()
 
 from d2l.mxnet import *  # noqa: F403
 
 from .anchors import *  # noqa: F403
-from .annotations import *  # noqa: F403
 from .boxes import *  # noqa: F403
-from .checkpoint import *  # noqa: F403
-from .detector import *  # noqa: F403
-from .devices import *  # noqa: F403
-from .drawn_set import *  # noqa: F403
-from .error_analysis import *  # noqa: F403
+from .data.annotations import *  # noqa: F403
+from .data.checks import *  # noqa: F403
+from .data.example import *  # noqa: F403
+from .data.pictures import *  # noqa: F403
+from .data.voc import *  # noqa: F403
+from .detector.error_analysis import *  # noqa: F403
+from .detector.inference import *  # noqa: F403
+from .detector.low_precision import *  # noqa: F403
+from .detector.recipes import *  # noqa: F403
+from .detector.roi_head import *  # noqa: F403
+from .detector.stages import *  # noqa: F403
+from .distributed.membership import *  # noqa: F403
+from .distributed.replicas import *  # noqa: F403
+from .drawn.dataset import *  # noqa: F403
 from .errors import *  # noqa: F403
 from .evaluation import *  # noqa: F403
-from .evaluation_plots import *  # noqa: F403
-from .example import *  # noqa: F403
-from .figures import *  # noqa: F403
-from .files import *  # noqa: F403
-from .inspection import *  # noqa: F403
 from .losses import *  # noqa: F403
-from .low_precision import *  # noqa: F403
-from .machine import *  # noqa: F403
-from .pictures import *  # noqa: F403
-from .plotting import *  # noqa: F403
-from .pretrained import *  # noqa: F403
+from .plots.evaluation import *  # noqa: F403
+from .plots.pictures import *  # noqa: F403
+from .plots.sliders import *  # noqa: F403
 from .rcnn import *  # noqa: F403
-from .recipes import *  # noqa: F403
-from .replicas import *  # noqa: F403
-from .roi_head import *  # noqa: F403
-from .roll_call import *  # noqa: F403
 from .rpn import *  # noqa: F403
-from .steps import *  # noqa: F403
+from .runtime.checkpoint import *  # noqa: F403
+from .runtime.devices import *  # noqa: F403
+from .runtime.files import *  # noqa: F403
+from .runtime.live_plot import *  # noqa: F403
+from .runtime.machine import *  # noqa: F403
+from .runtime.pretrained import *  # noqa: F403
 from .training import *  # noqa: F403
-from .voc import *  # noqa: F403

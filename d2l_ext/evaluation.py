@@ -10,7 +10,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from .boxes import iou, to_pixels
-from .voc import VOCDetection
+from .data.voc import VOCDetection
 
 __all__ = ['COCO_THRESHOLDS', 'evaluate_detection', 'precision_recall',
            'proposal_recall']

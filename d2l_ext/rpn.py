@@ -15,8 +15,8 @@ from mxnet.gluon.model_zoo import vision
 from .anchors import generate_anchors, label_anchors
 from .boxes import anchor_plus_offset, batch_nms, project_box
 from .errors import TrainingError
-from .files import store_parameters
-from .pretrained import load_imagenet_parameters
+from .runtime.files import store_parameters
+from .runtime.pretrained import load_imagenet_parameters
 
 __all__ = ['RPNOutput', 'detection_backbone', 'predict_rpn', 'rpn_anchors',
            'rpn_batch', 'rpn_targets']

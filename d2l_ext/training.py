@@ -12,11 +12,11 @@ from mxnet.context import Context
 from mxnet.gluon import nn
 from tqdm import tqdm
 
-from .checkpoint import Checkpoint
+from .distributed.replicas import Replicas
 from .errors import TrainingError
 from .losses import DetectionEvaluation
-from .plotting import LivePlot
-from .replicas import Replicas
+from .runtime.checkpoint import Checkpoint
+from .runtime.live_plot import LivePlot
 
 __all__ = ['Epoch', 'train_detection']
 

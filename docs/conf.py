@@ -11,7 +11,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 # tools/book.py says where the project is: it works on a copy of this folder.
 ROOT = Path(os.environ.get('BOOK_ROOT', HERE.parent))
-sys.path[:0] = [str(ROOT), str(ROOT / 'tools')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'docs' / '_ext')]
 
 project = 'The executable Faster R-CNN chapter'
 author = 'The contributors'
@@ -61,7 +61,7 @@ mathjax3_config = {'options': {'enableMenu': False}}
 bibtex_bibfiles = ['references.bib']
 bibtex_default_style = bibtex_reference_style = 'author_year'
 
-# In docstrings, `name` leads to what it names (tools/book_objects.py).
+# In docstrings, `name` leads to what it names (_ext/book_objects.py).
 default_role = 'py:obj'
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'none'

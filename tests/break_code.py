@@ -36,7 +36,7 @@ def in_file(file, *rows):
 BREAKS = [
     # Training.
     *in_file(
-        'd2l_ext/checkpoint.py',
+        'd2l_ext/runtime/checkpoint.py',
         ('test_killed_at_random_moments',
          'for name, parameter in targets.items():',
          'for name, parameter in ():'),
@@ -79,7 +79,7 @@ BREAKS = [
         ('test_no_code_unpickles', 'import io\n',
          'import io\nimport pickle\n')),
     *in_file(
-        'd2l_ext/files.py',
+        'd2l_ext/runtime/files.py',
         ('test_a_full_disk_leaves_the_parameters_that_were_stored',
          '            npx.load(str(partial))\n', ''),
         ('test_a_write_that_is_killed_leaves_the_file',
@@ -145,12 +145,12 @@ BREAKS = [
           '                                    anchors.shape[1], CLAIM, 1)',
           'claims = overlaps + npx.one_hot(overlaps.argmax(axis=2),\n'
           '                                    anchors.shape[1], CLAIM, 0)'),
-    Break('test_loading_says_what_it_reads', 'd2l_ext/voc.py',
+    Break('test_loading_says_what_it_reads', 'd2l_ext/data/voc.py',
           'if len(dataset) < batch_size:', 'if False:'),
 
     # Data.
     *in_file(
-        'd2l_ext/pictures.py',
+        'd2l_ext/data/pictures.py',
         ('test_pictures_of_other_kinds_are_read', "'TIFF', 'AVIF'",
          "'TIFF'"),
         ('test_pictures_of_other_kinds_are_read',
@@ -163,7 +163,7 @@ BREAKS = [
         ('test_what_cannot_be_read_is_left_out', '(OSError, SyntaxError, ',
          '(OSError, ')),
     *in_file(
-        'd2l_ext/inspection.py',
+        'd2l_ext/data/checks.py',
         ('test_the_annotation_tells_whether_a_picture_is_turned',
          'annotated_size(annotation) != stored', 'True'),
         ('test_what_cannot_be_read_is_left_out',
@@ -182,7 +182,7 @@ BREAKS = [
         ('test_names_of_all_kinds', "f'{name}{suffix}', f'",
          "f'{os.path.basename(name)}{suffix}', f'")),
     *in_file(
-        'd2l_ext/voc.py',
+        'd2l_ext/data/voc.py',
         ('test_what_cannot_be_read_is_left_out',
          'if problems and (strict or not self._pictures):',
          'if problems and not self._pictures:'),
@@ -197,7 +197,7 @@ BREAKS = [
          '                         if item.name in self.classes]',
          '                         ]')),
     *in_file(
-        'd2l_ext/annotations.py',
+        'd2l_ext/data/annotations.py',
         ('test_what_cannot_be_read_is_left_out',
          'if not math.isfinite(xmin + ymin + xmax + ymax):', 'if False:'),
         ('test_lists', 'utf-8-sig', 'utf-8'),
@@ -252,7 +252,7 @@ BREAKS = [
          'except KeyError as error:\n'
          '            raise d2l.DatasetError(\n'
          "                f'{partial} could")),
-    Break('test_two_processes_at_once_get_one_set', 'd2l_ext/drawn_set.py',
+    Break('test_two_processes_at_once_get_one_set', 'd2l_ext/drawn/dataset.py',
           "with FileLock(folder / f'{root.name}.lock'):", 'if True:'),
 
     # Surroundings.
@@ -283,7 +283,7 @@ BREAKS = [
         ('test_a_card_without_code_is_told',
          'if not cuda.has_kernels(capability):', 'if False:')),
     *in_file(
-        'd2l_ext/devices.py',
+        'd2l_ext/runtime/devices.py',
         ('test_the_chapter_runs_beside_a_card_without_code',
          ' or not usable(cards()[i])', ''),
         ('test_choosing_a_gpu', 'if usable(cards()[i]):', 'if True:')),
@@ -292,7 +292,7 @@ BREAKS = [
 
 def find(test):
     """As pytest names it."""
-    return next(f'{path}::{test}' for path in Path('tests').glob('test_*.py')
+    return next(f'{path}::{test}' for path in Path('tests').rglob('test_*.py')
                 if f'def {test}(' in path.read_text('utf-8'))
 
 

@@ -28,6 +28,6 @@ def book():
 def decks():
     """Folder of the slides, made as `make slides` does."""
     folder = ROOT / 'build' / 'slides'
-    subprocess.run([sys.executable, ROOT / 'tools' / 'make_slides.py',
+    subprocess.run([sys.executable, ROOT / 'tools' / 'course' / 'slides.py',
                     folder], check=True)
     return folder

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy
 from mxnet import np
 
-from d2l_ext.drawn_set import make_drawn_set
+from d2l_ext.drawn.dataset import make_drawn_set
 
 ROOT = Path(__file__).parent.parent
 

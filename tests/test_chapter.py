@@ -105,7 +105,7 @@ def test_differences_name_tests_that_exist():
         assert names, row
         for name in names:
             assert any(f'def {name}(' in path.read_text('utf-8')
-                       for path in (ROOT / 'tests').glob('test_*.py')), name
+                       for path in (ROOT / 'tests').rglob('test_*.py')), name
 
 
 def test_the_roi_figure_shows_the_example():

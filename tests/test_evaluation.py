@@ -6,7 +6,7 @@ import numpy
 import pytest
 from mxnet import np
 
-from d2l_ext.annotations import VOCObject
+from d2l_ext.data.annotations import VOCObject
 from d2l_ext.evaluation import (
     COCO_THRESHOLDS,
     evaluate_detection,

@@ -10,17 +10,17 @@ from PIL import Image
 
 from d2l_ext import Recipe, Step, make_detector, predict_faster_rcnn
 from d2l_ext.boxes import anchor_plus_offset, project_box
-from d2l_ext.errors import TrainingError
-from d2l_ext.losses import DetectionLoss
-from d2l_ext.rcnn import FasterRCNNOutput, faster_rcnn_targets, predict_rcnn
-from d2l_ext.rpn import RPNOutput, detection_backbone, predict_rpn, rpn_anchors
-from d2l_ext.steps import (
+from d2l_ext.detector.stages import (
     JointLoss,
     JointOutput,
     joint_batch_fn,
     sampled_targets,
     targets_with_ground_truth,
 )
+from d2l_ext.errors import TrainingError
+from d2l_ext.losses import DetectionLoss
+from d2l_ext.rcnn import FasterRCNNOutput, faster_rcnn_targets, predict_rcnn
+from d2l_ext.rpn import RPNOutput, detection_backbone, predict_rpn, rpn_anchors
 from d2l_ext.training import train_detection
 
 

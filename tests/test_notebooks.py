@@ -51,8 +51,9 @@ def test_code_of_a_notebook_is_that_of_the_library(name):
     """A helper exists once: the tests of the one speak for the other."""
     assert library_cells(name)
     for cell in library_cells(name):
-        module = ROOT / 'd2l_ext' / f'{cell["metadata"]["module"]}.py'
-        library = definitions(module.read_text('utf-8'))
+        module = cell['metadata']['module'].replace('.', '/')
+        library = definitions(
+            (ROOT / 'd2l_ext' / f'{module}.py').read_text('utf-8'))
         shown = definitions(text(cell))
         assert shown
         for helper, code in shown.items():

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from d2l_ext import boxes as d2l_boxes
 from d2l_ext.anchors import label_anchors
-from d2l_ext.voc import flip_left_right
+from d2l_ext.data.voc import flip_left_right
 
 settings.register_profile('project', deadline=None, max_examples=60,
                           derandomize=True)

@@ -9,7 +9,7 @@ from d2l_ext import errors
 
 PAGE = (ROOT / 'docs' / 'reliability.md').read_text('utf-8')
 TESTS = ''.join(path.read_text('utf-8')
-                for path in (ROOT / 'tests').glob('test_*.py'))
+                for path in (ROOT / 'tests').rglob('test_*.py'))
 
 
 def test_every_promise_names_tests_that_exist():

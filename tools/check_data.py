@@ -15,8 +15,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 import d2l_ext as d2l
-from d2l_ext.annotations import read_flags
-from d2l_ext.voc import check_folders, find_root
+from d2l_ext.data.annotations import read_flags
+from d2l_ext.data.voc import check_folders, find_root
 
 SPLITS = ('train', 'val', 'trainval', 'test')
 

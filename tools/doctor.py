@@ -21,7 +21,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 # The file alone: its package would import MXNet.
 _spec = importlib.util.spec_from_file_location(
-    'cuda', ROOT / 'd2l_ext' / 'cuda.py')
+    'cuda', ROOT / 'd2l_ext' / 'runtime' / 'cuda.py')
 cuda = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(cuda)
 
@@ -244,7 +244,7 @@ def check_data():
     named = os.environ.get('D2L_VOC_DIR')
     folder = Path(os.environ.get('D2L_DATA_DIR') or ROOT / 'data')
     if named:
-        # As d2l_ext.voc.find_root has it.
+        # As d2l_ext.data.voc.find_root has it.
         for root in (Path(named), Path(named, 'VOCdevkit', 'VOC2012'),
                      Path(named, 'VOC2012')):
             if (root / 'ImageSets' / 'Main').is_dir():

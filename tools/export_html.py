@@ -11,7 +11,7 @@ import nbformat
 from jinja2 import DictLoader
 from nbconvert import HTMLExporter
 
-from d2l_ext.files import replacing
+from d2l_ext.runtime.files import replacing
 
 ROOT = Path(__file__).parent.parent
 # Cells with the tag "solution" are folded until a reader wants to see them.

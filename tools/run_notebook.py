@@ -11,7 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from d2l_ext.files import replacing
+from d2l_ext.runtime.files import replacing
 
 # What a machine adds to a cell on its own account: no business of a reader.
 VOLATILE = ('execution', 'ExecuteTime')

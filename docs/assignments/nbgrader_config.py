@@ -1,7 +1,7 @@
 """How nbgrader makes and grades the assignment.
 
-tools/assignments.py copies this file and the source beside it into a course
-folder below build/, where nbgrader finds it by its name.
+tools/course/assignments.py copies this file and the source beside it into a
+course folder below build/, where nbgrader finds it by its name.
 """
 import os
 

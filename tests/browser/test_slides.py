@@ -4,8 +4,8 @@ A picture of each slide is left in build/screenshots.
 """
 import re
 
-import make_slides
 import pytest
+import slides
 from helpers import ROOT
 
 SCREENSHOTS = ROOT / 'build' / 'screenshots' / 'slides'
@@ -56,7 +56,7 @@ def open_deck(page, path):
     page.add_style_tag(content='* { transition: none !important }')
 
 
-@pytest.mark.parametrize('name', make_slides.SECTIONS)
+@pytest.mark.parametrize('name', slides.SECTIONS)
 def test_every_slide_fits(page, decks, name):
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     open_deck(page, decks / f'{name}.html')
@@ -77,7 +77,7 @@ def test_every_slide_fits(page, decks, name):
     assert page.evaluate('Reveal.isLastSlide()')
 
 
-@pytest.mark.parametrize('name', make_slides.SECTIONS)
+@pytest.mark.parametrize('name', slides.SECTIONS)
 def test_axe_finds_nothing_serious(page, serious, decks, name):
     open_deck(page, decks / f'{name}.html')
     assert not serious(page)
@@ -107,7 +107,7 @@ def test_the_speaker_sees_the_notes(page, decks):
 
 def test_links_lead_from_deck_to_deck(page, decks):
     page.goto((decks / 'index.html').as_uri())
-    for name in make_slides.SECTIONS:
+    for name in slides.SECTIONS:
         page.locator(f'a[href="{name}.html"]').click()
         page.wait_for_function('window.Reveal && Reveal.isReady()')
         page.go_back()

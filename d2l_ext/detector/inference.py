@@ -1,0 +1,158 @@
+"""Inference: from pictures to named boxes in pixels.
+
+Alphabet of shapes: B images, k detections of an image.
+"""
+from __future__ import annotations
+
+import os
+from typing import Callable, Iterable, List, NamedTuple, Sequence, Tuple, Union
+
+import numpy
+from mxnet import np
+from mxnet.gluon import nn
+from PIL import Image
+
+from ..boxes import to_pixels
+from ..data.pictures import list_pictures, read_picture, resized
+from ..data.voc import VOCDetection, load_batches, normalize, to_array
+from ..rcnn import predict_rcnn
+from ..rpn import predict_rpn, rpn_anchors
+
+__all__ = ['Detection', 'Detector', 'detect_batches', 'predict_faster_rcnn']
+
+PictureLike = Union[str, os.PathLike, Image.Image]
+
+
+class Detector(NamedTuple):
+    """All that detection needs: the models, and what they were made for.
+
+    `backbone`, `rpn_output` and `rcnn_output` are the three models;
+    `classes` names what they find, class 0 first; `size` is the height and
+    width in pixels that images are resized to; `anchor_fn` makes the RPN's
+    anchors.
+    """
+    backbone: nn.Block
+    rpn_output: nn.Block
+    rcnn_output: nn.Block
+    classes: Sequence[str]
+    size: Tuple[int, int] = (256, 256)
+    anchor_fn: Callable = rpn_anchors
+
+
+class Detection(NamedTuple):
+    """One object that was found.
+
+    `box` is the corner box (x1, y1, x2, y2) in pixels of the picture,
+    counted from 0 as in `VOCObject`; `probability` lies in [0, 1].
+    """
+    name: str
+    probability: float
+    box: Tuple[float, float, float, float]
+
+
+def predict_faster_rcnn(detector: Detector,
+                        images: Union[PictureLike, Iterable[PictureLike]],
+                        score_threshold: float = .5,
+                        nms_threshold: float = .3,
+                        max_detections: int = 100, batch_size: int = 32
+                        ) -> List[List[Detection]]:
+    """Find objects on pictures of any size.
+
+    Parameters
+    ----------
+    detector : Detector
+        Trained models.
+    images : path, PIL.Image.Image, or several of them
+        A picture, a file, a folder of pictures, or a sequence of pictures
+        and files.
+    score_threshold : float
+        Objects with a smaller probability are left out.
+    nms_threshold : float
+        Of two boxes of a class whose IoU is greater, the better stays.
+    max_detections : int
+        So many objects of a picture at most.
+    batch_size : int
+        Pictures that go through the network, and are in memory, at once.
+
+    Returns
+    -------
+    list of list of Detection
+        For each picture, in the order of `list_pictures` for a folder, the
+        objects by falling probability; an empty list where there is none.
+
+    Raises
+    ------
+    DatasetError
+        When a file is missing or is no picture.
+    """
+    if isinstance(images, (str, os.PathLike)):
+        images = list_pictures(images)
+    elif isinstance(images, Image.Image):
+        images = [images]
+    images, found = list(images), []
+    for start in range(0, len(images), batch_size):
+        pictures = [image.convert('RGB') if isinstance(image, Image.Image)
+                    else read_picture(image)
+                    for image in images[start:start + batch_size]]
+        results, _ = _both_stages(
+            detector, _batch(pictures, detector.size), score_threshold,
+            nms_threshold, max_detections)
+        found += [_in_pixels(result, picture.size, detector.classes)
+                  for result, picture in zip(results, pictures)]
+    return found
+
+
+def detect_batches(detector: Detector, dataset: VOCDetection,
+                   batch_size: int = 32, **options
+                   ) -> Tuple[List[List[np.ndarray]],
+                              List[List[np.ndarray]]]:
+    """Detect on all images of a data set, for an evaluation.
+
+    Parameters
+    ----------
+    detector : Detector
+        Trained models.
+    dataset : VOCDetection
+        Images of the detector's size.
+    batch_size : int
+        Images that go through the network at once.
+    **options
+        Passed on to `predict_rcnn`.
+
+    Returns
+    -------
+    detections : list of [classes, scores, boxes]
+        As `predict_rcnn` gives them, for `evaluate_detection`.
+    proposals : list of [scores, boxes]
+        As `predict_rpn` gives them, for `proposal_recall`.
+    """
+    detections, proposals = [], []
+    for X, _ in load_batches(dataset, batch_size):
+        found, rpn_preds = _both_stages(detector, X, **options)
+        detections += found
+        proposals += rpn_preds
+    return detections, proposals
+
+
+def _both_stages(detector, X, score_threshold=.01, nms_threshold=.3,
+                 max_detections=100, max_proposals=100):
+    ctx = next(iter(detector.backbone.collect_params().values())
+               ).list_ctx()[0]
+    features = detector.backbone(X.as_in_ctx(ctx))
+    rpn_preds = predict_rpn(features, detector.rpn_output,
+                            detector.anchor_fn, nms_threshold=.7)
+    return predict_rcnn(features, detector.rcnn_output, rpn_preds,
+                        nms_threshold, score_threshold, max_proposals,
+                        max_detections), rpn_preds
+
+
+def _batch(pictures, size):
+    return to_array(normalize(numpy.stack([
+        resized(picture, size) for picture in pictures])))
+
+
+def _in_pixels(result, size, classes):
+    ids, scores, boxes = (a.asnumpy() for a in result)
+    boxes = to_pixels(boxes, size[::-1]).tolist()
+    return [Detection(classes[int(i)], score, tuple(box)) for i, score, box
+            in zip(ids, scores.tolist(), boxes)]

@@ -1,0 +1,278 @@
+"""Recipes: a model and its training, told in one value.
+
+The chapter's own one is `CHAPTER`; the others change what they say.
+"""
+from __future__ import annotations
+
+import functools
+import json
+import os
+from pathlib import Path
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
+
+from mxnet import gluon, init, np
+from mxnet.base import MXNetError
+from mxnet.context import Context, cpu
+
+from ..errors import DetectorError
+from ..losses import DetectionLoss
+from ..rcnn import faster_rcnn_targets
+from ..rpn import (
+    RATIOS,
+    SIZES,
+    RPNOutput,
+    detection_backbone,
+    rpn_anchors,
+    rpn_batch,
+)
+from ..runtime.files import replacing, store_parameters
+from ..training import Epoch, train_detection
+from .inference import Detector
+from .roi_head import RoIHead, own_class_boxes
+from .stages import (
+    JointLoss,
+    JointOutput,
+    faster_rcnn_batch_fn,
+    joint_batch_fn,
+    sampled_targets,
+    targets_with_ground_truth,
+)
+
+__all__ = ['BEST', 'CHAPTER', 'TUNED', 'Recipe', 'Step', 'load_detector',
+           'load_parameters', 'make_detector', 'save_detector', 'train_recipe']
+
+
+class Step(NamedTuple):
+    """One call of `train_detection`.
+
+    `stage` is 'rpn', 'rcnn' or 'joint'; rates are as for `train_detection`,
+    where 0 keeps the backbone fixed.
+    """
+    stage: str
+    num_epochs: int
+    backbone_lr: float
+    output_lr: float
+
+
+class Recipe(NamedTuple):
+    """Everything that a training depends on but its data and its seed.
+
+    `steps` are the trainings in their order. `batch_size` and `side` (in
+    pixels) say how images are fed. `num_stages` is that of
+    `detection_backbone`, `sizes` and `ratios` those of the anchors.
+    `pooling`, `pooled_size`, `num_hidden` and `class_specific` describe the
+    `RoIHead`. `lambd` weighs the localisation loss. `num_rois` proposals an
+    image are trained on (None: all that are not ignored), with the ground
+    truth among them if `add_truth`.
+    """
+    steps: Tuple[Step, ...] = (Step('rpn', 3, .5, .5),
+                               Step('rcnn', 3, .01, .1))
+    batch_size: int = 32
+    side: int = 256
+    num_stages: int = 4
+    sizes: Tuple[float, ...] = SIZES
+    ratios: Tuple[float, ...] = RATIOS
+    pooling: str = 'max'
+    pooled_size: int = 2
+    num_hidden: int = 0
+    class_specific: bool = False
+    lambd: float = 1
+    num_rois: Optional[int] = None
+    add_truth: bool = False
+
+
+#: What the chapter does.
+CHAPTER = Recipe()
+#: The chapter with one rate tuned: that of the backbone in step 2.
+TUNED = Recipe(steps=(Step('rpn', 3, .5, .5), Step('rcnn', 3, .1, .1)))
+#: The recipe of `make detect`: fine features, RoIAlign, joint training.
+BEST = Recipe(steps=(Step('joint', 6, .4, .4),), batch_size=8, num_stages=3,
+              pooling='align', pooled_size=4, num_hidden=256, num_rois=32)
+
+
+def make_detector(recipe: Recipe, classes: Sequence[str],
+                  ctx: Union[Context, Sequence[Context], None] = None
+                  ) -> Detector:
+    """The models of a recipe, with random parameters.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Which models.
+    classes : sequence of str
+        What they are to find.
+    ctx : Context or sequence of Context, optional
+        Device or devices, the CPU if not given.
+
+    Returns
+    -------
+    Detector
+        Initialised as the chapter does; `mx.random.seed` repeats it.
+    """
+    rpn_output = RPNOutput(len(recipe.sizes) + len(recipe.ratios) - 1)
+    models = (detection_backbone(recipe.num_stages), rpn_output,
+              RoIHead(len(classes), recipe.pooling, recipe.pooled_size,
+                      recipe.num_hidden, recipe.class_specific))
+    ctx = ctx or cpu()
+    for model in models:
+        model.initialize(init=init.Xavier(), ctx=ctx)
+    # Dense layers learn their sizes, and get parameters, in a first call.
+    backbone, _, head = models
+    first = ctx if isinstance(ctx, Context) else ctx[0]
+    features = backbone(np.zeros((1, 3, recipe.side, recipe.side), ctx=first))
+    rpn_output(features)
+    head(features, np.array([[0, 0, 0, 1, 1]], ctx=first))
+    return Detector(*models, list(classes), (recipe.side, recipe.side),
+                    functools.partial(rpn_anchors, sizes=recipe.sizes,
+                                      ratios=recipe.ratios))
+
+
+def train_recipe(recipe: Recipe, detector: Detector,
+                 train_iter: gluon.data.DataLoader,
+                 test_iter: gluon.data.DataLoader,
+                 ctx: Union[Context, Sequence[Context], None] = None,
+                 checkpoints: Union[str, os.PathLike, None] = None,
+                 kvstore: str = 'device') -> List[List[Epoch]]:
+    """Train a detector, step by step.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Which steps, and how.
+    detector : Detector
+        From `make_detector`; it is trained in place.
+    train_iter, test_iter : DataLoader
+        As `load_data_voc_detection` gives them.
+    ctx : Context or sequence of Context, optional
+        Devices of the detector, the CPU if not given.
+    checkpoints : path, optional
+        A folder for one checkpoint a step. Those that are there already
+        are resumed.
+    kvstore : str
+        As for `train_detection`.
+
+    Returns
+    -------
+    list of list of Epoch
+        The history of each step.
+
+    Raises
+    ------
+    TrainingError, CheckpointError
+        As `train_detection` does.
+    """
+    if checkpoints is not None:
+        Path(checkpoints).mkdir(parents=True, exist_ok=True)
+    targets_fn = (targets_with_ground_truth if recipe.add_truth else
+                  faster_rcnn_targets)
+    if recipe.num_rois:
+        targets_fn = sampled_targets(recipe.num_rois, targets_fn=targets_fn)
+    backbone, rpn_output, rcnn_output, _, _, anchor_fn = detector
+    outputs = {'rpn': rpn_output, 'rcnn': rcnn_output,
+               'joint': JointOutput(rpn_output, rcnn_output)}
+    batch_fns = {
+        'rpn': functools.partial(rpn_batch, anchor_fn=anchor_fn),
+        'rcnn': faster_rcnn_batch_fn(rpn_output, anchor_fn, targets_fn),
+        'joint': joint_batch_fn(anchor_fn, targets_fn)}
+    if recipe.class_specific:
+        for stage in ('rcnn', 'joint'):
+            batch_fns[stage] = own_class_boxes(batch_fns[stage])
+    histories = []
+    for number, step in enumerate(recipe.steps, 1):
+        stage, num_epochs, backbone_lr, output_lr = step
+        loss = JointLoss if stage == 'joint' else DetectionLoss
+        histories.append(train_detection(
+            backbone, outputs[stage], batch_fns[stage], train_iter,
+            test_iter, loss(recipe.lambd), num_epochs, backbone_lr,
+            output_lr, ctx or cpu(),
+            checkpoints and Path(checkpoints) / f'step-{number}.npz',
+            resume=True, kvstore=kvstore))
+    return histories
+
+
+def save_detector(detector: Detector, recipe: Recipe,
+                  folder: Union[str, os.PathLike]) -> None:
+    """Store a trained detector.
+
+    Parameters
+    ----------
+    detector : Detector
+        What to store.
+    recipe : Recipe
+        What it was made from.
+    folder : path
+        Gets the files `detector.json` (recipe and classes) and
+        `detector.params` (parameters); made if needed.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {'classes': detector.classes, 'recipe': recipe._asdict()}
+    store_parameters(_models(detector).save_parameters,
+                     folder / 'detector.params')
+    with replacing(folder / 'detector.json') as partial:
+        partial.write_text(json.dumps(about, indent=1), encoding='utf-8')
+
+
+def load_detector(folder: Union[str, os.PathLike],
+                  ctx: Optional[Context] = None) -> Detector:
+    """Load what `save_detector` stored.
+
+    Parameters
+    ----------
+    folder : path
+        Where it is.
+    ctx : Context, optional
+        Device to load it to, the CPU if not given.
+
+    Returns
+    -------
+    Detector
+        Ready to detect.
+
+    Raises
+    ------
+    DetectorError
+        When the folder holds no complete detector.
+    """
+    folder = Path(folder)
+    try:
+        about = json.loads(
+            (folder / 'detector.json').read_text(encoding='utf-8'))
+        recipe = Recipe(**about['recipe'])
+        detector = make_detector(recipe, about['classes'], ctx)
+        load_parameters(detector, folder / 'detector.params', ctx)
+    except FileNotFoundError as error:
+        raise DetectorError(
+            f'{folder}: there is no trained detector (no {error.filename}).'
+            ' Train one with `make detector`, or name another folder.'
+        ) from None
+    except (AssertionError, KeyError, MXNetError, TypeError, ValueError
+            ) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DetectorError(
+            f'{folder}: detector.json and detector.params do not hold a '
+            f'detector ({reason}). Train it anew.') from error
+    return detector
+
+
+def load_parameters(detector: Detector, path: Union[str, os.PathLike],
+                    ctx: Optional[Context] = None) -> None:
+    """Load the parameters of all three models into a detector.
+
+    Parameters
+    ----------
+    detector : Detector
+        Of the recipe that the parameters were trained with.
+    path : path
+        The file `detector.params` of a folder of `save_detector`.
+    ctx : Context, optional
+        Device to load to, the CPU if not given.
+    """
+    _models(detector).load_parameters(str(path), ctx=ctx or cpu())
+
+
+def _models(detector):
+    """The three models as one, for their parameters."""
+    models = gluon.nn.Sequential()
+    models.add(detector.backbone, detector.rpn_output, detector.rcnn_output)
+    return models

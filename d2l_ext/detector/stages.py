@@ -1,0 +1,215 @@
+"""How the stages are trained: one after the other, or at once.
+
+`train_detection` is the loop; here is what it calls for a batch.
+"""
+from __future__ import annotations
+
+from typing import Callable, List, Optional, Sequence
+
+from mxnet import autograd, np
+from mxnet.gluon import nn
+
+from ..anchors import draw
+from ..losses import DetectionLoss
+from ..rcnn import faster_rcnn_targets
+from ..rpn import predict_rpn, rpn_anchors, rpn_batch
+
+__all__ = ['JointLoss', 'JointOutput', 'faster_rcnn_batch_fn',
+           'joint_batch_fn', 'sampled_targets', 'targets_with_ground_truth']
+
+
+def faster_rcnn_batch_fn(rpn_output: nn.Block,
+                         rpn_anchors: Callable = rpn_anchors,
+                         faster_rcnn_targets: Callable = faster_rcnn_targets
+                         ) -> Callable:
+    """The batch function of the second stage, for `train_detection`.
+
+    Parameters
+    ----------
+    rpn_output : Block
+        The `RPNOutput` that proposes; no gradient goes through it.
+    rpn_anchors : callable
+        Makes anchors from features.
+    faster_rcnn_targets : callable
+        Makes targets from ground truth and proposals.
+
+    Returns
+    -------
+    callable
+        `faster_rcnn_batch(ground_truths, features, output, anchors)` gives
+        predictions, labels and None for the anchors, which change with
+        every batch.
+    """
+    def faster_rcnn_batch(ground_truths, backbone_outputs,
+                          faster_rcnn_output, anchors):
+        with autograd.pause():
+            rpn_preds = predict_rpn(backbone_outputs, rpn_output,
+                                    rpn_anchors, nms_threshold=0.7)
+            rois, cls_labels, box_labels = faster_rcnn_targets(
+                ground_truths, rpn_preds)
+        preds = faster_rcnn_output(backbone_outputs,
+                                   rois.copyto(backbone_outputs.context))
+        return preds, (cls_labels, box_labels), None
+    return faster_rcnn_batch
+
+
+def targets_with_ground_truth(ground_truth: np.ndarray, rpn_preds: List
+                              ) -> List[np.ndarray]:
+    """`faster_rcnn_targets` with the objects' own boxes as proposals, too.
+
+    Parameters and returns as there. The boxes come first, with a score of
+    one; padding is left out.
+    """
+    enriched = []
+    for rows, (scores, boxes) in zip(ground_truth, rpn_preds):
+        rows = rows.asnumpy()
+        objects = np.array(rows[rows[:, 0] >= 0, 1:].T, ctx=boxes.ctx)
+        scores = np.concatenate(
+            (np.ones(objects.shape[1], ctx=scores.ctx), scores))
+        boxes = np.concatenate((objects, boxes), axis=1)
+        enriched.append([scores, boxes])
+    return faster_rcnn_targets(ground_truth, enriched)
+
+
+def sampled_targets(num_rois: int = 32, share: float = .25,
+                    targets_fn: Callable = faster_rcnn_targets) -> Callable:
+    """Targets for a few proposals of each image, drawn at random.
+
+    Pooling costs time for every proposal, and a trained RPN puts dozens of
+    them on each object: there is little to learn from most of them.
+
+    Parameters
+    ----------
+    num_rois : int
+        Proposals an image, at most.
+    share : float
+        Share of positive ones among them, at most.
+    targets_fn : callable
+        Makes all targets, as `faster_rcnn_targets` does.
+
+    Returns
+    -------
+    callable
+        Arguments and results of `faster_rcnn_targets`.
+
+    Notes
+    -----
+    Section 2.3 of Girshick (2015), Fast R-CNN: 64 proposals an image, a
+    quarter of them positive. The draw takes MXNet's random numbers.
+    """
+    def targets(ground_truth, rpn_preds):
+        rois, cls_labels, box_labels = targets_fn(ground_truth, rpn_preds)
+        num_positive = int(num_rois * share)
+        images = np.arange(len(rpn_preds), ctx=rois.ctx)[:, None]
+
+        def drawn(of_kind, quota):
+            mine = np.where(of_kind, rois[:, 0], -1) == images   # (B, R)
+            quotas = np.full(len(rpn_preds), quota, ctx=rois.ctx)
+            return draw(mine, quotas).any(axis=0)
+
+        used = drawn(cls_labels > 0, num_positive) | drawn(
+            cls_labels == 0, num_rois - num_positive)
+        return [x[used] for x in (rois, cls_labels, box_labels)]
+    return targets
+
+
+class JointOutput(nn.Block):
+    """Both output models, to be trained at once.
+
+    Parameters
+    ----------
+    rpn_output, rcnn_output : Block
+        Of the first and of the second stage.
+    """
+
+    def __init__(self, rpn_output: nn.Block, rcnn_output: nn.Block,
+                 **kwargs):
+        super().__init__(**kwargs)
+        self.rpn_output, self.rcnn_output = rpn_output, rcnn_output
+
+
+def joint_batch_fn(anchor_fn: Callable = rpn_anchors,
+                   targets_fn: Callable = faster_rcnn_targets) -> Callable:
+    """The batch function of approximate joint training.
+
+    Parameters
+    ----------
+    anchor_fn : callable
+        Makes anchors from features.
+    targets_fn : callable
+        Makes the second stage's targets.
+
+    Returns
+    -------
+    callable
+        `joint_batch(Y, features, output_model, anchors)` with a
+        `JointOutput` gives the predictions of both stages, their labels,
+        and the anchors.
+
+    Notes
+    -----
+    Section 3.2 of Ren et al. (2015): approximate, because the proposals
+    count as given; the loss has no gradient with respect to their corners.
+    """
+    def joint_batch(Y, features, output_model, anchors):
+        rpn_preds, rpn_labels, anchors = rpn_batch(
+            Y, features, output_model.rpn_output, anchors, anchor_fn)
+        rcnn_batch = faster_rcnn_batch_fn(
+            output_model.rpn_output, anchor_fn, targets_fn)
+        rcnn_preds, rcnn_labels, _ = rcnn_batch(
+            Y, features, output_model.rcnn_output, None)
+        return rpn_preds + rcnn_preds, rpn_labels + rcnn_labels, anchors
+    return joint_batch
+
+
+class JointLoss:
+    """Sum of the two stages' losses.
+
+    Parameters
+    ----------
+    lambd : float
+        Weight of the localisation losses, as for `DetectionLoss`.
+    """
+
+    def __init__(self, lambd: float):
+        self._loss = DetectionLoss(lambd)
+
+    def counts(self, *labels: np.ndarray) -> List[np.ndarray]:
+        """Numbers of anchors, then of proposals, that losses are means of.
+
+        Parameters
+        ----------
+        *labels : ndarray
+            Class and box labels of the first stage and of the second.
+
+        Returns
+        -------
+        list of four ndarray, shape ()
+            As `DetectionLoss.counts` gives them.
+        """
+        return [*self._loss.counts(*labels[:2]),
+                *self._loss.counts(*labels[2:])]
+
+    def __call__(self, *preds_and_labels: np.ndarray,
+                 counts: Optional[Sequence] = None) -> np.ndarray:
+        """Loss of a batch, spread over anchors and proposals.
+
+        Parameters
+        ----------
+        *preds_and_labels : ndarray
+            Class and box predictions of the first stage and of the second,
+            then the labels in the same order.
+        counts : sequence of four, optional
+            What to divide by, as for `DetectionLoss`.
+
+        Returns
+        -------
+        ndarray, shape (anchors + proposals,)
+            Its sum is the loss of the batch.
+        """
+        preds, labels = preds_and_labels[:4], preds_and_labels[4:]
+        of_rpn, of_rcnn = ((None, None) if counts is None else
+                           (counts[:2], counts[2:]))
+        return np.concatenate([
+            self._loss(*preds[:2], *labels[:2], of_rpn),
+            self._loss(*preds[2:], *labels[2:], of_rcnn)])

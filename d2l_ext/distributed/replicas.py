@@ -1,0 +1,294 @@
+"""Copies of models, on several devices and hosts, that are trained as one."""
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import hashlib
+import itertools
+from typing import Callable, List, Sequence, Tuple, Union
+
+import mxnet
+from mxnet import autograd, context, gluon, np
+from mxnet.base import _LIB, check_call
+from mxnet.gluon import nn
+
+from ..errors import TrainingError
+from .membership import join
+
+__all__ = ['Replicas', 'worker_of']
+
+_trainings = itertools.count()
+
+
+@functools.cache
+def _distributed_store(kind):
+    """MXNet's store for several hosts; a process can have only one."""
+    if not mxnet.runtime.Features().is_enabled('DIST_KVSTORE'):
+        raise TrainingError('This build of MXNet can\'t train on several '
+                            'hosts: it lacks DIST_KVSTORE.')
+    if 'async' in kind:
+        raise TrainingError(
+            f"kvstore='{kind}' would have the servers make the steps, which "
+            'leaves no gradient to shorten and no momentum to store. Take '
+            "'dist_sync'.")
+    member = join()
+    if member is None:
+        raise TrainingError(
+            f"kvstore='{kind}' is for the workers of a training on several "
+            'hosts, and DMLC_ROLE is not set. tools/launch.py sets it, and '
+            'starts all that is needed.')
+    with member.exchange():
+        store = mxnet.kvstore.create(kind)
+    # Workers leave together in the roll call: see `Member.leave`.
+    check_call(_LIB.MXKVStoreSetBarrierBeforeExit(store.handle, 0))
+    # Called after `Member.leave`: what is registered first is called last.
+    atexit.register(_close, store)
+    member.take_rank(store.rank)
+    return store
+
+
+def _close(store):
+    """Free a store, which Python before 3.11 does not when it ends.
+
+    MXNet would then abort the process.
+    """
+    check_call(_LIB.MXKVStoreFree(store.handle))
+    store.handle = None   # It is freed again, in vain, with its last user.
+
+
+def worker_of(kvstore: str) -> Tuple[int, int]:
+    """Which worker this process is, and of how many.
+
+    Parameters
+    ----------
+    kvstore : str
+        As for `train_detection`.
+
+    Returns
+    -------
+    rank, num_workers : int
+        0 and 1 unless the name begins with `dist`.
+
+    Raises
+    ------
+    TrainingError
+        When it does, and this process is no worker.
+    """
+    if not kvstore.startswith('dist'):
+        return 0, 1
+    store = _distributed_store(kvstore)
+    return store.rank, store.num_workers
+
+
+class Replicas:
+    """Copies of models, one a device, that learn from shares of a batch.
+
+    Each step every copy gets a share of the batch, computes labels, loss
+    and gradient where its share is, and gets the sum of all gradients; so
+    all copies make the same step, and stay the same.
+
+    Parameters
+    ----------
+    models : sequence of Block
+        The models. They are on all devices, with the same parameters.
+    ctx : Context or sequence of Context
+        The devices of this process.
+    kvstore : str
+        `device`, or `dist_sync` for one worker of several, which may be on
+        several hosts.
+
+    Attributes
+    ----------
+    devices : list of Context
+        The devices of this process.
+    rank, num_workers : int
+        Which worker this process is, and of how many.
+
+    Raises
+    ------
+    TrainingError
+        When a batch or a loss can't be shared.
+    """
+
+    def __init__(self, models: Sequence[nn.Block],
+                 ctx: Union[context.Context, Sequence[context.Context]],
+                 kvstore: str = 'device'):
+        self.devices = ([ctx] if isinstance(ctx, context.Context) else
+                        list(ctx))
+        self.rank, self.num_workers = worker_of(kvstore)
+        self._models, self._compared = models, False
+        # MXNet's own means to add up arrays; one device has nothing to add.
+        self._store, self._member = None, None
+        if kvstore.startswith('dist'):
+            self._store, self._member = _distributed_store(kvstore), join()
+        elif len(self.devices) > 1:
+            self._store = mxnet.kvstore.create(kvstore)
+        # One store serves all trainings of a process.
+        self._number, self._keys = next(_trainings), set()
+
+    def agree(self, about: dict, offer: object, hint: str) -> object:
+        """Make sure that all workers train the same.
+
+        Parameters
+        ----------
+        about : dict
+            What must be the same for all, as JSON has it. All processes
+            end where it is not.
+        offer : object
+            Something that only worker 0 needs to know.
+        hint : str
+            What to do if workers differ.
+
+        Returns
+        -------
+        object
+            The offer of worker 0.
+        """
+        if self.num_workers == 1:
+            return offer
+        return self._member.agree(about, offer, hint)
+
+    def total(self, numbers: Sequence[float]) -> List[float]:
+        """Sum of each number over all workers."""
+        if self.num_workers == 1:
+            return list(numbers)
+        sums = np.array(numbers, dtype='float64')
+        with self._exchange():
+            self._add_up(f'total {len(numbers)}', [sums])
+            return sums.asnumpy().tolist()
+
+    def any(self, condition: object) -> bool:
+        """Whether a condition holds for any worker."""
+        return self.total([bool(condition)])[0] > 0
+
+    def split(self, *arrays: np.ndarray) -> List[Tuple]:
+        """Share arrays, image by image, among the devices.
+
+        Parameters
+        ----------
+        *arrays : ndarray, shape (B, ...)
+            Each has something for every image.
+
+        Returns
+        -------
+        list of tuple of ndarray
+            For each device its part of each array. Where there are fewer
+            images than devices, the last devices get none.
+        """
+        devices = self.devices[:len(arrays[0])]
+        return list(zip(*[gluon.utils.split_and_load(
+            array, devices, even_split=False) for array in arrays]))
+
+    def losses(self, loss: Callable, outputs: Sequence[Tuple]
+               ) -> List[np.ndarray]:
+        """Losses of the shares; over all, they sum to that of the batch.
+
+        Parameters
+        ----------
+        loss : callable
+            As `DetectionLoss`: a mean, whose `counts` tell what it is taken
+            over. With one device these are not needed.
+        outputs : sequence of (predictions, labels)
+            Of each share of this process.
+
+        Returns
+        -------
+        list of ndarray
+            What `loss` gives for each of them.
+        """
+        if self._store is None:
+            return [loss(*preds, *labels) for preds, labels in outputs]
+        if len(outputs) < len(self.devices):
+            raise TrainingError(
+                f'A batch of {len(outputs)} images is too small for '
+                f'{len(self.devices)} devices: each needs one.')
+        if not hasattr(loss, 'counts'):
+            raise TrainingError(
+                'This loss can be computed on one device only: to take its '
+                'mean over the shares of several, it needs a method '
+                '`counts`, as DetectionLoss has.')
+        if self.num_workers > 1 and not self._compared:
+            # Now that a first batch has told all shapes.
+            self._compare_parameters()
+        # A mean of the shares' means would not be that of the batch.
+        with autograd.pause():
+            counts = [np.stack(loss.counts(*labels))
+                      for _, labels in outputs]
+            self._add_up('counts', counts)
+        return [loss(*preds, *labels, counts=count)
+                for (preds, labels), count in zip(outputs, counts)]
+
+    def share_gradients(self, models: Sequence[nn.Block]) -> None:
+        """Give each copy the sum of all gradients.
+
+        What a batch normalisation keeps of the batches that it saw is set
+        to the mean of all copies.
+
+        Parameters
+        ----------
+        models : sequence of Block
+            Those that learn.
+        """
+        if self._store is None:
+            return
+        gradients, kept = {}, {}
+        for name, parameter in _named_parameters(models):
+            if parameter.grad_req == 'null':
+                kept[name] = parameter.list_data()
+            else:
+                gradients[name] = parameter.list_grad()
+        with self._exchange():
+            # MXNet sends each gradient as soon as it is computed, while it
+            # computes the others.
+            for name, arrays in gradients.items():
+                self._add_up(name, arrays)
+            # The backward pass changes what is kept, and MXNet does not
+            # wait for that: it would send, and put back, what was before.
+            _wait_for(gradients)
+            for name, arrays in kept.items():
+                self._add_up(name, arrays)
+                for array in arrays:
+                    array /= len(arrays) * self.num_workers
+            if self._member:
+                _wait_for(kept)
+
+    def _compare_parameters(self):
+        self._compared = True
+        self.agree({f'parameter {name}': _digest(parameter) for
+                    name, parameter in _named_parameters(self._models)}, None,
+                   'Seed all workers alike before they make models, or let '
+                   'all read the same file.')
+
+    def _exchange(self):
+        """Wait for other workers within this block, but not forever."""
+        return (self._member.exchange() if self._member else
+                contextlib.nullcontext())
+
+    def _add_up(self, name, arrays):
+        """Set each array, one a device, to the sum over all workers, too."""
+        key = f'{self._number} {name}'
+        if key not in self._keys:
+            self._keys.add(key)
+            with self._exchange():
+                self._store.init(key, arrays[0])
+        self._store.pushpull(key, arrays, out=arrays)
+
+
+def _wait_for(arrays):
+    for array in itertools.chain(*arrays.values()):
+        array.wait_to_read()
+
+
+def _named_parameters(models):
+    """With the names of `save_parameters`: no counters in them."""
+    for number, model in enumerate(models):
+        for name, parameter in model._collect_params_with_prefix().items():
+            yield f'{number}.{name}', parameter
+
+
+def _digest(parameter):
+    """Shape and check sum, to compare parameters of two processes."""
+    values = parameter.list_data()[0].asnumpy()
+    shape = ' x '.join(map(str, values.shape))
+    return f'{shape}, {hashlib.sha1(values.tobytes()).hexdigest()[:8]}'

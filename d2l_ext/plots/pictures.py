@@ -1,0 +1,215 @@
+"""Pictures with boxes, proposals and detections drawn on them."""
+from __future__ import annotations
+
+from typing import List, Optional, Sequence
+
+import numpy
+from matplotlib import pyplot as plt
+from mxnet import np
+from PIL import Image
+
+from ..boxes import to_pixels
+from ..data.voc import RGB_MEAN, RGB_STD
+
+__all__ = ['annotate_detections', 'show_boxes', 'show_detections',
+           'show_ground_truth', 'visualize_rcnn_preds', 'visualize_rpn_preds']
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+COLORS = ('#0072b2', '#e69f00', '#009e73', '#d55e00', '#cc79a7')
+TRUTH = '#ffffff'
+
+
+def show_boxes(axes: plt.Axes, boxes: numpy.ndarray,
+               labels: Optional[Sequence] = None,
+               colors: Sequence[str] = COLORS, **style) -> None:
+    """Draw boxes on an image, each with a label at its upper left.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where the image is shown.
+    boxes : array, shape (n, 4)
+        Corner boxes in pixels. No boxes draw nothing.
+    labels : sequence of str, optional
+        One for each box.
+    colors : sequence
+        Colours, used in turn.
+    **style
+        Passed on to `matplotlib.patches.Rectangle`, `linestyle` for
+        instance.
+    """
+    style = {'fill': False, 'linewidth': 2, **style}
+    for i, (x1, y1, x2, y2) in enumerate(numpy.asarray(boxes).tolist()):
+        color = colors[i % len(colors)]
+        axes.add_patch(plt.Rectangle((x1, y1), x2 - x1, y2 - y1,
+                                     edgecolor=color, **style))
+        if labels is not None and labels[i]:
+            axes.annotate(
+                str(labels[i]), (x1, y1), (3, -3),
+                textcoords='offset points', va='top', fontsize=9,
+                color='black' if color in (TRUTH, 'w') else 'white',
+                bbox={'facecolor': color, 'linewidth': 0, 'pad': 1.5},
+                annotation_clip=True)
+
+
+def picture_grid(count, columns, width, height):
+    """Axes without ticks for some pictures, so many side by side."""
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    _, axes = plt.subplots(
+        rows, columns, squeeze=False, layout='constrained',
+        figsize=(width * columns, height * rows))
+    for ax in axes.flat:
+        ax.axis('off')
+    # A list: `flat` itself can be gone through only once.
+    return list(axes.flat)
+
+
+def _image_grid(X, num_images):
+    """Show the first images of a batch; returns axes and (height, width)."""
+    images = X[:num_images].asnumpy().transpose(0, 2, 3, 1)
+    images = numpy.clip(images * RGB_STD + RGB_MEAN, 0, 1)
+    axes = picture_grid(len(images), 4, 2.6, 2.6)
+    for ax, image in zip(axes, images):
+        ax.imshow(image)
+        ax.set(xlim=(-.5, image.shape[1] - .5),
+               ylim=(image.shape[0] - .5, -.5))
+    return axes, X.shape[2:]
+
+
+def colors_of(ids):
+    """A colour for each of some whole numbers, such as classes."""
+    return [COLORS[i % len(COLORS)] for i in ids]
+
+
+def show_truth(axes, boxes):
+    """Draw ground truth, boxes (n, 4) in pixels, to be drawn over."""
+    show_boxes(axes, boxes, colors=[TRUTH], linewidth=3.5, alpha=.9)
+
+
+def _show_truth_rows(ax, Y, size):
+    rows = Y.asnumpy()
+    show_truth(ax, to_pixels(rows[rows[:, 0] >= 0, 1:].T, size))
+
+
+def show_ground_truth(X: np.ndarray, Y: np.ndarray, classes: Sequence[str],
+                      num_images: int = 4) -> None:
+    """Show images with the boxes and classes of their objects.
+
+    Parameters
+    ----------
+    X : ndarray, shape (B, 3, H, W)
+        Normalised images.
+    Y : ndarray, shape (B, m, 5)
+        Ground truth; each class has a colour.
+    classes : sequence of str
+        Their names.
+    num_images : int
+        How many to show at most.
+    """
+    axes, size = _image_grid(X, num_images)
+    for ax, rows in zip(axes, Y.asnumpy()):
+        rows = rows[rows[:, 0] >= 0]
+        ids = rows[:, 0].astype(int)
+        show_boxes(ax, to_pixels(rows[:, 1:].T, size),
+                   [classes[c] for c in ids], colors_of(ids))
+    plt.show()
+
+
+def visualize_rpn_preds(X: np.ndarray, Y: np.ndarray, rpn_preds: List,
+                        num_images: int = 4, num_proposals: int = 3) -> None:
+    """Show images with their ground truth and their best proposals.
+
+    Parameters
+    ----------
+    X : ndarray, shape (B, 3, H, W)
+        Normalised images.
+    Y : ndarray, shape (B, m, 5)
+        Ground truth, drawn in white.
+    rpn_preds : list of [scores, boxes]
+        What `predict_rpn` returns; drawn in colour, with objectness.
+    num_images, num_proposals : int
+        How many to show at most, from the first and from the best.
+    """
+    axes, size = _image_grid(X, num_images)
+    for ax, truth, (scores, boxes) in zip(axes, Y, rpn_preds):
+        _show_truth_rows(ax, truth, size)
+        boxes = boxes[:, :num_proposals].asnumpy()
+        show_boxes(ax, to_pixels(boxes, size), [
+            f'{s:.2f}' for s in scores[:num_proposals].asnumpy()])
+    plt.show()
+
+
+def visualize_rcnn_preds(X: np.ndarray, Y: np.ndarray, detections: List,
+                         classes: Sequence[str], num_images: int = 8,
+                         min_score: float = .5) -> None:
+    """Show images with their ground truth and what was detected.
+
+    Parameters
+    ----------
+    X : ndarray, shape (B, 3, H, W)
+        Normalised images.
+    Y : ndarray, shape (B, m, 5)
+        Ground truth, drawn in white.
+    detections : list of [classes, scores, boxes]
+        What `predict_rcnn` returns; each class has a colour.
+    classes : sequence of str
+        Their names.
+    num_images : int
+        How many to show at most.
+    min_score : float
+        Detections below are not drawn.
+    """
+    axes, size = _image_grid(X, num_images)
+    for ax, truth, detection in zip(axes, Y, detections):
+        _show_truth_rows(ax, truth, size)
+        ids, scores, boxes = (a.asnumpy() for a in detection)
+        sure = scores >= min_score
+        ids = ids[sure].astype(int)
+        show_boxes(ax, to_pixels(boxes[:, sure], size),
+                   [f'{classes[c]} {score:.2f}'
+                    for c, score in zip(ids, scores[sure])], colors_of(ids))
+    plt.show()
+
+
+def annotate_detections(axes: plt.Axes, detections: Sequence,
+                        classes: Sequence[str]) -> None:
+    """Draw what was detected on a picture.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+        Where the picture is shown.
+    detections : sequence of Detection
+        What `predict_faster_rcnn` found on it.
+    classes : sequence of str
+        All names; each has a colour.
+    """
+    show_boxes(axes, [item.box for item in detections],
+               [f'{item.name} {item.probability:.2f}'
+                for item in detections],
+               colors_of(classes.index(item.name) for item in detections))
+
+
+def show_detections(images: Sequence[Image.Image], detections: Sequence,
+                    classes: Sequence[str], columns: int = 4) -> None:
+    """Show pictures of any size with what was detected on them.
+
+    Parameters
+    ----------
+    images : sequence of PIL.Image.Image
+        The pictures.
+    detections : sequence of sequence of Detection
+        What `predict_faster_rcnn` found on each of them.
+    classes : sequence of str
+        All names; each has a colour.
+    columns : int
+        Pictures side by side.
+    """
+    # A single picture takes no more than half of the page.
+    side = 10.4 / min(columns, max(2, len(images)))
+    axes = picture_grid(len(images), columns, side, side)
+    for ax, image, found in zip(axes, images, detections):
+        ax.imshow(image)
+        annotate_detections(ax, found, classes)
+    plt.show()

@@ -1,0 +1,328 @@
+"""Checkpoints: what it takes to go on with a training that was stopped."""
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import signal
+import tempfile
+import threading
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Iterable, Iterator, List, Sequence, Tuple, Union
+
+import numpy
+from mxnet import nd, np, npx
+from mxnet.gluon import Trainer, nn
+
+from ..distributed.replicas import Replicas
+from ..errors import CheckpointError, CheckpointWarning
+from .files import replacing
+
+__all__ = ['Checkpoint', 'interrupts_noted']
+
+VERSION = 1
+# What comes out of an archive with wrong bytes in one place or another.
+DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError,
+           zipfile.BadZipFile, zlib.error)
+
+
+class Checkpoint:
+    """The state of a training, kept in a file while it runs.
+
+    A context manager: within its block an interrupt is held back until the
+    batch is done and the file is written. The file is NumPy's npz, an
+    archive with checksums: parameters, momentum, and as JSON what is told
+    of the run. Nothing in it is pickled.
+
+    Parameters
+    ----------
+    path
+        The file; None keeps nothing, and lets a training be as it would be
+        without all this.
+    resume : bool
+        Whether to go on from the file, if there is one.
+    replicas : Replicas
+        With several workers, all read the file, and worker 0 writes it.
+    train_iter : iterable with a length
+        The batches of an epoch; if it has a `dataset`, the classes of that
+        must stay the same.
+    models : sequence of Block
+        Whose parameters are kept, trained or not.
+    trainers : sequence of Trainer
+        Whose momentum is kept.
+    **settings
+        What else must be the same for a training to go on: rates, epochs,
+        ... Values are what JSON has.
+
+    Attributes
+    ----------
+    history : list
+        What `end` was told last, in the run that is resumed; or empty.
+
+    Raises
+    ------
+    CheckpointError
+        When the file can't be written, is damaged or of another training,
+        or is there although `resume` is not set. Models and trainers are
+        then what they were.
+
+    Notes
+    -----
+    The state of MXNet's random numbers can't be read. So each batch is
+    given a seed of its own, made from one that is drawn once and kept. The
+    seed of an epoch is that of all workers, which shuffle the same pictures;
+    other seeds differ.
+    """
+
+    def __init__(self, path: Union[str, os.PathLike, None], resume: bool,
+                 replicas: Replicas, train_iter: Iterable,
+                 models: Sequence[nn.Block], trainers: Sequence[Trainer],
+                 **settings):
+        self._replicas = replicas
+        self._path = None if path is None else Path(path)
+        self._models, self._trainers = models, trainers
+        dataset = getattr(train_iter, 'dataset', None)
+        self._settings = {'classes': list(getattr(dataset, 'classes', ())),
+                          'num_batches': len(train_iter), **settings}
+        self._noted = []   # interrupts
+        self._done = 0, []   # of an epoch: number of batches, sums
+        self.history = []
+        self._seed = None
+        if self._path or replicas.num_workers > 1:
+            self._seed = int(np.random.randint(0, 2**30))
+        if self._path:
+            self._check_path(resume)
+            if self._path.exists():
+                self._load()
+        self._seed = replicas.agree(
+            {**self._settings, 'pictures': _digest_of_names(dataset),
+             'epochs done': len(self.history),
+             'batches done': self._done[0]}, self._seed,
+            'Give all the same data and arguments, and a checkpoint on a '
+            'disk that all can read.')
+
+    def __enter__(self) -> Checkpoint:
+        self._holding_back = contextlib.ExitStack()
+        if self._path:
+            self._noted = self._holding_back.enter_context(
+                interrupts_noted())
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._holding_back.close()
+        # What follows draws the same whether this run was resumed or not.
+        self._seed_for(0, 0)
+
+    def batches(self, train_iter: Iterable, epoch: int, sums: List[float]
+                ) -> Iterator[Tuple[int, Tuple]]:
+        """The batches of an epoch with their numbers, from 1.
+
+        Those that a resumed run had done are left out. After each batch an
+        interrupt that came meanwhile is raised, once the file is written.
+
+        Parameters
+        ----------
+        train_iter : iterable
+            Gives the batches, that with the progress bar for instance.
+        epoch : int
+            Its number.
+        sums : list of float
+            What the training adds up over the batches of an epoch. It is
+            kept with an interrupt, and set to what it was when resuming.
+        """
+        done, kept = self._done
+        self._done = 0, []
+        sums[:] = kept or sums
+        self._seed_for(epoch, 0)
+        for number, batch in enumerate(train_iter, 1):
+            if number <= done:
+                continue
+            self._seed_for(epoch, number)
+            yield number, batch
+            if self._path and self._replicas.any(self._noted):
+                self._save(number, sums)
+                self._interrupt(f'after batch {number} of epoch {epoch}')
+        # For the evaluation, so that it draws the same in a resumed run.
+        self._seed_for(epoch, -1)
+
+    def end(self, history: Sequence[Sequence]) -> None:
+        """Keep the state at the end of an epoch.
+
+        When that fails, as on a full disk, the file stays what it was, and
+        a warning says so: the training in memory is worth more.
+        """
+        self.history = history
+        if self._path:
+            self._save(0, [])
+            if self._replicas.any(self._noted):
+                self._interrupt(f'after epoch {len(history)}')
+
+    def _check_path(self, resume):
+        if self._path.exists() and not resume:
+            raise CheckpointError(
+                f'{self._path}: there is a checkpoint already. Go on from it '
+                'with resume=True, remove it, or name another file.')
+        if self._replicas.rank > 0:
+            return
+        try:
+            tempfile.TemporaryFile(dir=self._path.parent).close()
+        except OSError as error:
+            raise CheckpointError(
+                f'{self._path}: no checkpoint can be written there '
+                f'({error.strerror}). Name another file.') from error
+
+    def _seed_for(self, epoch, batch):
+        """Batch 0 is the order of the pictures, -1 the evaluation."""
+        if self._seed is not None:
+            rank = self._replicas.rank if batch else 0
+            npx.random.seed((self._seed + 1_000_003 * epoch + batch
+                             + 500_000_003 * rank) % 2**31)
+
+    def _interrupt(self, where):
+        raise KeyboardInterrupt(f'stopped {where}; with resume=True the '
+                                f'same call goes on from {self._path}')
+
+    def _save(self, number, sums):
+        if sums:
+            # The first is of batches, which all workers count.
+            sums = [sums[0], *self._replicas.total(sums[1:])]
+        if self._replicas.rank > 0:
+            return
+        about = {'version': VERSION, 'settings': self._settings,
+                 'seed': self._seed, 'history': self.history,
+                 'done': [number, sums],
+                 'updates': [t.optimizer.num_update for t in self._trainers]}
+        content = io.BytesIO()
+        numpy.savez(content, about=json.dumps(about),
+                    **self._parameters(), **self._momentum())
+        try:
+            with replacing(self._path) as partial:
+                partial.write_bytes(content.getbuffer())
+        except OSError as error:
+            warnings.warn(
+                f'{self._path}: this checkpoint could not be written '
+                f'({error.strerror}); the last good one, if any, is kept.',
+                CheckpointWarning, stacklevel=3)
+
+    def _load(self):
+        about, arrays = self._read()
+        for name, value in self._settings.items():
+            if about['settings'].get(name) != value:
+                raise CheckpointError(
+                    f'{self._path}: this checkpoint is of another training, '
+                    f'with {name} {about["settings"].get(name)} in place of '
+                    f'{value}. Train with the same, remove it, or name '
+                    'another file.')
+        targets = dict(self._named_parameters())
+        stored = {name[len('parameter '):]: value for name, value
+                  in arrays.items() if name.startswith('parameter ')}
+        wrong = [name for name in sorted(targets.keys() | stored.keys())
+                 if name not in targets or name not in stored
+                 or not _fits(targets[name].shape, stored[name].shape)]
+        if wrong:
+            raise CheckpointError(
+                f'{self._path}: this checkpoint is of another model: '
+                f'{len(wrong)} parameters differ, {wrong[0]} the first. '
+                'Make the models that it was made with, or name another '
+                'file.')
+        for name, parameter in targets.items():
+            # As `load_parameters` does: also where no batch told the shape.
+            parameter._load_init(np.array(stored[name]),
+                                 parameter.list_ctx())
+        self._set_momentum(arrays, about['updates'])
+        self._seed = about['seed']
+        self.history, self._done = about['history'], about['done']
+        number, sums = self._done
+        if self._replicas.rank > 0:
+            self._done = number, sums and [sums[0], *[0.] * len(sums[1:])]
+
+    def _read(self):
+        try:
+            with zipfile.ZipFile(self._path) as archive:
+                if archive.testzip():
+                    raise ValueError('wrong checksum')
+            with numpy.load(self._path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            about = json.loads(str(arrays.pop('about')))
+            if about['version'] != VERSION:
+                raise ValueError(f'version {about["version"]}')
+            return about, arrays
+        except DAMAGED as error:
+            raise CheckpointError(
+                f'{self._path}: this is no checkpoint, or a damaged one '
+                f'({error}). Remove it to begin anew.') from error
+
+    def _named_parameters(self):
+        for number, model in enumerate(self._models):
+            # The names of `save_parameters`: no counters in them.
+            for name, parameter in (
+                    model._collect_params_with_prefix().items()):
+                yield f'{number}.{name}', parameter
+
+    def _parameters(self):
+        return {f'parameter {name}': parameter.data(
+            parameter.list_ctx()[0]).asnumpy()
+            for name, parameter in self._named_parameters()}
+
+    def _momentum(self):
+        # `Trainer.save_states` would pickle.
+        return {f'momentum {number} {index}': state.asnumpy()
+                for number, trainer in enumerate(self._trainers)
+                for index, state in trainer._updaters[0].states.items()
+                if state is not None}
+
+    def _set_momentum(self, arrays, updates):
+        for trainer, count in zip(self._trainers, updates):
+            trainer.optimizer.begin_num_update = count
+            trainer.optimizer.num_update = count
+        for name, value in arrays.items():
+            kind, *where = name.split(' ')
+            if kind == 'momentum':
+                number, index = map(int, where)
+                for updater in self._trainers[number]._updaters:
+                    updater.states[index] = nd.array(value)
+                    # Moved to the parameter's device when it is needed.
+                    updater.states_synced[index] = False
+
+
+def _digest_of_names(dataset):
+    """Number of pictures and a check sum of their names."""
+    names = getattr(dataset, 'names', [])
+    digest = hashlib.sha1('\n'.join(names).encode()).hexdigest()
+    return f'{len(names)}, {digest[:8]}'
+
+
+def _fits(shape, stored):
+    """Whether a stored shape may be that of a parameter (0: not known)."""
+    return len(shape) == len(stored) and all(
+        known in (0, -1, size) for known, size in zip(shape, stored))
+
+
+@contextlib.contextmanager
+def interrupts_noted() -> Iterator[List]:
+    """Note interrupts in place of raising them, for the time of a block.
+
+    Gives a list that has an element once Ctrl-C was pressed, or a notebook's
+    kernel interrupted. A second interrupt is raised at once. In a thread
+    other than the main one, where no handler can be set, nothing is noted.
+    """
+    noted = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def note(number, frame):
+        if noted:
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,239 @@
+"""The book: complete, linked, offline, and true to the notebooks."""
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from urllib.parse import unquote, urlsplit
+
+import assignments
+import book as book_builder
+import book_notebooks
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from helpers import ROOT, code_cells, markdown_cells, read_notebook, tags, text
+from sphinx.util.inventory import InventoryFile
+
+NAMES = sorted(path.stem for path in (ROOT / 'notebooks').glob('*.ipynb'))
+
+
+@pytest.fixture(scope='module')
+def pages(book):
+    """Parsed pages by path."""
+    return {path: BeautifulSoup(path.read_text('utf-8'), 'html.parser')
+            for path in book.rglob('*.html') if '_static' not in path.parts}
+
+
+@pytest.fixture(scope='module')
+def notebook_page(book, pages):
+    return lambda name: pages[book / 'notebooks' / f'{name}.html']
+
+
+def ids(page):
+    found = [node['id'] for node in page.select('article [id]')]
+    assert len(found) == len(set(found)), page.title
+    return {node['id'] for node in page.select('[id]')}
+
+
+def test_links_lead_to_pages_and_places_that_exist(pages):
+    known, links = {}, 0
+    for path, page in pages.items():
+        for node in page.select('a[href]'):
+            link = urlsplit(node['href'])
+            if link.scheme or node['href'] == '#':
+                continue
+            target = path
+            if link.path:
+                target = (path.parent / unquote(link.path)).resolve()
+            assert target.is_file(), f'{path.name}: {node["href"]}'
+            if link.fragment and target.suffix == '.html':
+                if target not in known:
+                    known[target] = ids(pages[target])
+                assert unquote(link.fragment) in known[target], (
+                    f'{path.name}: {node["href"]}')
+            links += 1
+    assert links > 1000
+
+
+def test_nothing_is_loaded_from_elsewhere(book, pages):
+    for path, page in pages.items():
+        for node in page.select('script[src], img[src], link[href], iframe'):
+            address = node.get('src') or node.get('href')
+            link = urlsplit(address)
+            assert not link.scheme or link.scheme == 'data', (
+                f'{path.name}: {address}')
+            assert (path.parent / unquote(link.path)).exists(), (
+                f'{path.name}: {address}')
+    for path in book.rglob('*.css'):
+        assert not re.search(r'(url\(|@import)\s*["\']?(https?:)?//',
+                             path.read_text('utf-8')), path.name
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_what_is_downloaded_is_the_notebook(book, notebook_page, name):
+    address = notebook_page(name).select_one('a.btn-download-source-button')
+    page = book / 'notebooks' / f'{name}.html'
+    downloaded = (page.parent / address['href']).resolve()
+    assert downloaded.read_bytes() == (
+        ROOT / 'notebooks' / f'{name}.ipynb').read_bytes()
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_page_shows_every_cell_and_picture(notebook_page, name):
+    page, notebook = notebook_page(name), read_notebook(f'{name}.ipynb')
+    shown = [node.get_text() for node in page.select('div.cell_input')]
+    sources = [text(cell) for cell in code_cells(notebook)]
+    assert sorted(map(str.strip, shown)) == sorted(map(str.strip, sources))
+    pictures = sum('image/png' in output.get('data', {})
+                   for cell in code_cells(notebook)
+                   for output in cell['outputs'])
+    assert len(page.select('div.cell_output img')) == pictures
+
+
+def test_pictures_have_descriptions(pages):
+    pictures = [(path.name, node.get('alt', '')) for path, page
+                in pages.items() for node in page.select('article img')]
+    assert len(pictures) > 40
+    # Where nobody wrote a description, Sphinx takes the name of the file.
+    assert not [(name, alt) for name, alt in pictures
+                if len(alt) < 30 or '_images/' in alt]
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_solutions_are_folded_under_their_exercises(notebook_page, name):
+    page, notebook = notebook_page(name), read_notebook(f'{name}.ipynb')
+    exercises = sum(len(re.findall(r'^1\. ', text(cell), re.M))
+                    for cell in markdown_cells(notebook)
+                    if text(cell).startswith('## Exercises\n'))
+    assert len(page.select('.exercise.admonition')) == exercises
+    folded = page.select('details.solution')
+    solved = any('solution' in tags(cell) for cell in notebook['cells'])
+    assert len(folded) == (exercises if solved else 0)
+    for number, fold in enumerate(folded, 1):
+        title = fold.find('summary').get_text()
+        assert re.fullmatch(rf'Solution to Exercise \d\.{number}', title)
+        assert not fold.has_attr('open')
+        assert len(fold.get_text()) > len(title) + 20
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_references_are_those_of_the_notebook(notebook_page, name):
+    page = notebook_page(name)
+    last = text(markdown_cells(read_notebook(f'{name}.ipynb'))[-1])
+    listed = page.select('.citation')
+    assert len(listed) == last.count('\n* ') + last.startswith('* ') > 0
+    for arxiv in re.findall(r'arXiv:(\S+)\]', last):
+        assert any(arxiv in entry.get_text() for entry in listed)
+    assert '#References' not in str(page.select_one('article'))
+
+
+def test_figures_and_formulas_are_numbered_and_cited(book, notebook_page,
+                                                     pages):
+    chapter = notebook_page('faster-rcnn')
+    captions = [node.get_text() for node in
+                chapter.select('figcaption .caption-number')]
+    assert [caption.strip() for caption in captions] == [
+        'Figure 4.1', 'Figure 4.2']
+    assert 'Figure 4.2' in [
+        node.get_text() for node in chapter.select('p a.reference')]
+    symbols = pages[book / 'reference' / 'symbols.html']
+    cited = {node.get_text() for node in symbols.select('a.reference')}
+    assert {'(2.1)', '(2.2)', '(2.3)', '(3.1)'} <= cited
+
+
+def letters(formula):
+    """Letters of a formula in LaTeX, Greek ones by their command."""
+    formula = re.sub(r'\\(mathrm|text)\{[^}]*\}', ' ', formula)
+    greek = re.findall(r'\\(lambda|eta|rho)\b', formula)
+    return {*greek, *re.findall('[A-Za-z]', re.sub(r'\\[a-z]+', ' ', formula))}
+
+
+def test_the_table_of_symbols_has_every_letter():
+    """Those of formulas, and those that the text sets in italics."""
+    table = (ROOT / 'docs' / 'reference' / 'symbols.md').read_text('utf-8')
+    listed = set().union(*(letters(row) for row in re.findall(
+        r'^\| (\$.*?\$) \|', table, re.M)))
+    greek = {'λ': 'lambda', 'η': 'eta'}
+    notebooks = [*(ROOT / 'notebooks').glob('*.ipynb'), assignments.SOURCE]
+    for path in notebooks:
+        used = set()
+        for cell in markdown_cells(read_notebook(path)):
+            used |= {greek.get(letter, letter) for letter in re.findall(
+                r'(?<![\w*\\])\*([^\W\d_])\*(?!\*)', text(cell))}
+            for formula in re.findall(r'\$\$(.+?)\$\$', text(cell), re.S):
+                used |= letters(formula)
+        assert used <= listed, path.name
+        assert used
+    for formula in re.findall(r'\$\$(.+?)\$\$', table, re.S):
+        assert letters(formula) <= listed
+
+
+def test_every_public_name_is_documented(book):
+    with (book / 'objects.inv').open('rb') as file:
+        inventory = InventoryFile.load(file, '', lambda *parts: parts[-1])
+    documented = {name for kind, names in inventory.items()
+                  if kind.startswith('py:') for name in names}
+    public = [f'{module.__name__}.{name}'
+              for path in (ROOT / 'd2l_ext').rglob('[a-z]*.py')
+              for module in [importlib.import_module('.'.join(
+                  path.relative_to(ROOT).with_suffix('').parts))]
+              for name in module.__all__]
+    assert len(public) > 80
+    assert set(public) <= documented
+
+
+def test_a_name_in_the_text_leads_to_its_documentation(notebook_page):
+    links = [node['href'] for node in notebook_page('faster-rcnn').select(
+        'p a[title="d2l_ext.rpn.predict_rpn"]')]
+    assert links
+    assert {link.split('#')[0] for link in links} == {'../api/networks.html'}
+
+
+def test_pages_lead_to_the_repository_that_is_named(tmp_path):
+    """With the book's settings, on a page of a book that builds at once."""
+    address = 'https://github.com/someone/chapter'
+    for name in ('conf.py', 'references.bib'):
+        shutil.copy(ROOT / 'docs' / name, tmp_path)
+    shutil.copytree(ROOT / 'docs' / '_static', tmp_path / '_static')
+    (tmp_path / 'notebooks').mkdir()
+    (tmp_path / 'index.md').write_text(
+        '# Book\n\n```{toctree}\nnotebooks/page\n```\n')
+    cells = [nbformat.v4.new_markdown_cell('# Page')]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={
+        'kernelspec': {'name': 'python3', 'display_name': 'Python 3'}}),
+        tmp_path / 'notebooks' / 'page.ipynb')
+    subprocess.run(
+        [sys.executable, '-m', 'sphinx', '--quiet', '--fail-on-warning',
+         tmp_path, tmp_path / 'made'], check=True,
+        env={**os.environ, 'BOOK_ROOT': str(ROOT),
+             'BOOK_REPOSITORY': book_builder.check_repository(
+                 f'{address}.git')})
+    page = BeautifulSoup((tmp_path / 'made/notebooks/page.html').read_text(
+        'utf-8'), 'html.parser')
+    links = {node['href'] for node in page.select('.article-header-buttons a')}
+    assert links == {
+        address, 'https://mybinder.org/v2/gh/someone/chapter/HEAD?urlpath='
+        'lab/tree/notebooks/page.ipynb', '../_sources/notebooks/page.ipynb',
+        'http://localhost:8888/lab/tree/notebooks/page.ipynb'}
+    for picture in page.select('img'):
+        assert (tmp_path / 'made/notebooks' / picture['src']).is_file()
+
+
+@pytest.mark.parametrize('address', [
+    'https://example.org/someone/chapter', 'https://github.com/someone',
+    'git@github.com:someone/chapter.git'])
+def test_addresses_that_binder_does_not_know(address):
+    with pytest.raises(SystemExit, match='name a repository on GitHub'):
+        book_builder.check_repository(address)
+
+
+@pytest.mark.parametrize(('source', 'expected'), [
+    ('A [file](../d2l_ext/data/voc.py).', 'A file.'),
+    ('[Results](../docs/results.md)', '[Results](/results.md)'),
+    ('[D](../README.md#differences-from-the-2020-draft)',
+     '[D](/reference/differences.md)'),
+    ('![A](../img/roi.svg)', '![A](../img/roi.svg)')])
+def test_links_between_files(source, expected):
+    assert book_notebooks.link_pages(source) == expected

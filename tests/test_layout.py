@@ -1,0 +1,38 @@
+"""The layers of the library: imports lead down, never up or around."""
+import ast
+
+import pytest
+from helpers import ROOT
+
+LIBRARY = ROOT / 'd2l_ext'
+# From the bottom to the top; '' are the modules of the chapter itself.
+LAYERS = ['errors', 'drawn', 'distributed', 'data', 'runtime', '',
+          'detector', 'plots']
+MODULES = sorted(path for path in LIBRARY.rglob('*.py')
+                 if path != LIBRARY / '__init__.py')
+
+
+def layer(parts):
+    """Which layer a module is in, from the parts of its dotted name."""
+    return LAYERS.index(parts[0] if parts[0] in LAYERS else '')
+
+
+@pytest.mark.parametrize('path', MODULES, ids=lambda path: str(
+    path.relative_to(LIBRARY)))
+def test_imports_lead_down(path):
+    here = path.relative_to(LIBRARY).with_suffix('').parts
+    for node in ast.walk(ast.parse(path.read_text('utf-8'))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            package = here[:len(here) - node.level]
+            there = (*package, *(node.module or '').split('.'))
+            assert layer(there) <= layer(here), ast.unparse(node)
+
+
+def test_each_folder_says_what_lives_in_it():
+    for folder in LAYERS[1:]:
+        if folder:
+            source = (LIBRARY / folder / '__init__.py').read_text('utf-8')
+            tree = ast.parse(source)
+            # Before MXNet is loaded, some modules are imported alone.
+            assert len(tree.body) == 1, folder
+            assert len(ast.get_docstring(tree)) > 80

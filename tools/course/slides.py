@@ -1,0 +1,230 @@
+"""Make a deck of slides of each section, one HTML file that needs nothing.
+
+    python tools/course/slides.py build/slides
+
+What is on a slide comes from the committed notebooks: the metadata
+`slideshow.slide_type` of a cell says slide, subslide, fragment, notes or skip
+(in JupyterLab: the property inspector). What only a projector or a speaker
+needs is in docs/slides/SECTION.yml; docs/teaching.md explains the two.
+"""
+import argparse
+import html
+import re
+import textwrap
+from importlib import metadata
+from pathlib import Path
+
+import nbformat
+import yaml
+from jinja2 import FileSystemLoader
+from nbconvert import SlidesExporter
+
+ROOT = Path(__file__).parents[2]
+DECKS = ROOT / 'docs' / 'slides'
+# The package carries reveal.js and its licence; nothing else of it is used.
+REVEAL = Path(metadata.distribution('sphinx-revealjs').locate_file(
+    'sphinx_revealjs/_static/revealjs'))
+SECTIONS = ['detection-data', 'anchors', 'rpn', 'faster-rcnn']
+SLIDE_TYPES = {'slide', 'subslide', 'fragment', '-', 'notes', 'skip'}
+FIELDS = {'text', 'minutes', 'notes', 'from', 'to', 'code', 'output', 'alt',
+          'layout'}
+
+
+class DeckError(ValueError):
+    """A notebook and its deck do not go together."""
+
+
+def slide_type(cell):
+    """What the metadata of a cell says, "-" (goes on) unless it does."""
+    return cell.metadata.get('slideshow', {}).get('slide_type', '-')
+
+
+def read_deck(name):
+    """The deck of a section, checked against its notebook.
+
+    Parameters
+    ----------
+    name : str
+        A section: "anchors".
+
+    Returns
+    -------
+    notebook : NotebookNode
+    deck : dict
+        As in docs/slides/NAME.yml.
+
+    Raises
+    ------
+    DeckError
+        When a cell has an unknown slide type, or the deck speaks of a cell
+        that the notebook does not show, or in a field that nobody reads.
+    """
+    path = DECKS / f'{name}.yml'
+    deck = yaml.safe_load(path.read_text('utf-8'))
+    notebook = nbformat.read(ROOT / 'notebooks' / f'{name}.ipynb', 4)
+    shown = set()
+    for cell in notebook.cells:
+        if slide_type(cell) not in SLIDE_TYPES:
+            raise DeckError(f'{name}.ipynb, cell {cell.id}: there is no slide '
+                            f'type "{slide_type(cell)}".')
+        if slide_type(cell) not in ('notes', 'skip'):
+            shown.add(cell.id)
+    for key, entry in deck['cells'].items():
+        if key not in shown:
+            raise DeckError(f'{path}: the notebook shows no cell {key} on a '
+                            'slide.')
+        if set(entry) - FIELDS:
+            raise DeckError(f'{path}, cell {key}: unknown '
+                            f'{sorted(set(entry) - FIELDS)}, use '
+                            f'{sorted(FIELDS)}.')
+    return notebook, deck
+
+
+def excerpt(source, start, end):
+    """The lines from the first that holds `start` to one that holds `end`.
+
+    What is cut off before, after or both leaves an ellipsis; what all lines
+    are indented by has no meaning without what came before.
+    """
+    lines = source.splitlines()
+    first = next((i for i, line in enumerate(lines) if start in line), None)
+    last = None if first is None else next(
+        (i for i, line in enumerate(lines) if i >= first and end in line),
+        None)
+    if last is None:
+        raise DeckError(f'No lines from "{start}" to "{end}" in:\n{source}')
+    return '\n'.join(
+        ['# ...'] * (first > 0)
+        + textwrap.dedent('\n'.join(lines[first:last + 1])).splitlines()
+        + ['# ...'] * (last < len(lines) - 1))
+
+
+def local_links(source):
+    """Markdown whose links lead to other decks, or are none.
+
+    nbconvert embeds no picture from outside of the folder that it is told.
+    """
+    source = re.sub(r'(!\[[^\]]*\]\()\.\./', r'\1', source)
+    source = re.sub(r'(?<!!)\[([^\]]+)\]\((?:#|\.\./)[^)]*\)', r'\1', source)
+    return re.sub(r'\]\(([\w-]+)\.ipynb\)', r'](\1.html)', source)
+
+
+def markdown(source, kind, **data):
+    return nbformat.v4.new_markdown_cell(local_links(source), metadata={
+        'slideshow': {'slide_type': kind, 'data': data}})
+
+
+def cells_of(cell, entry):
+    """A cell of the notebook as it appears on the projector."""
+    kind = slide_type(cell)
+    data = {'layout': entry['layout']} if 'layout' in entry else {}
+    if cell.cell_type == 'markdown':
+        return [markdown(entry.get('text', cell.source), kind, **data)]
+    made = []
+    if 'text' in entry:
+        made.append(markdown(entry['text'], kind, **data))
+        kind, data = '-', {}
+    # Marks of differences from the draft are for readers.
+    cell.source = re.sub(r'  # D\d+$', '', cell.source, flags=re.M)
+    if 'from' in entry:
+        cell.source = excerpt(cell.source, entry['from'], entry['to'])
+    if not entry.get('output', True):
+        cell.outputs = []
+    cell.metadata = nbformat.from_dict({
+        'slideshow': {'slide_type': kind, 'data': data},
+        'code': entry.get('code', True)})
+    for output in cell.outputs:
+        if 'image/png' in output.get('data', {}):
+            output.metadata['image/png'] = {'alt': entry.get('alt', '')}
+    return [*made, cell]
+
+
+def slides(name):
+    """The notebook of a deck: what is shown and, once a slide, its notes."""
+    notebook, deck = read_deck(name)
+    made, notes, clock = [], None, deck['start']
+    for cell in notebook.cells:
+        kind = slide_type(cell)
+        if kind == 'skip':
+            continue
+        if kind == 'notes':
+            notes.source += f'\n\n{local_links(cell.source)}'
+            continue
+        entry = deck['cells'].get(cell.id, {})
+        added = cells_of(cell, entry)
+        if kind in ('slide', 'subslide'):
+            end = clock + entry['minutes']
+            notes = markdown(f'*Minutes {clock} to {end} of 45.* '
+                             f'{entry["notes"]}', 'notes')
+            added.insert(1, notes)
+            clock = end
+        made += added
+    notebook.cells = made
+    notebook.metadata.title = deck['title']
+    return notebook
+
+
+def page_of(name):
+    """One deck as one page, reveal.js and pictures included."""
+    exporter = SlidesExporter(
+        embed_images=True, template_file='deck.html.j2',
+        extra_loaders=[FileSystemLoader(DECKS)])
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    exporter.exclude_anchor_links = True
+    parts = {
+        'script': ['dist/reveal.js', 'plugin/notes/notes.js'],
+        'style': ['dist/reset.css', 'dist/reveal.css']}
+    assets = {kind: '\n'.join((REVEAL / path).read_text('utf-8')
+                              for path in paths)
+              for kind, paths in parts.items()}
+    assets['style'] += (DECKS / 'deck.css').read_text('utf-8')
+    page, _ = exporter.from_notebook_node(slides(name), resources={
+        'metadata': {'name': name, 'path': str(ROOT)}, 'deck': assets})
+    return page
+
+
+INDEX = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Faster R-CNN, the slides</title>
+<style>
+body {{ font: 1.25rem/1.6 sans-serif; max-width: 40rem; margin: 3rem auto;
+        padding: 0 1rem; color: #1b2733; }}
+a {{ color: #00548a; }}
+</style></head><body><main>
+<h1>Faster R-CNN, the slides</h1>
+<ol>
+{items}
+</ol>
+<p>Arrow keys or the space bar go on, <kbd>S</kbd> opens the speaker's notes,
+<kbd>F</kbd> fills the screen, <kbd>O</kbd> shows all slides, <kbd>B</kbd>
+turns the screen black.</p>
+</main></body></html>
+"""
+
+
+def index():
+    """A page that lists the decks."""
+    items = []
+    for name in SECTIONS:
+        _, deck = read_deck(name)
+        minutes = sum(entry.get('minutes', 0)
+                      for entry in deck['cells'].values())
+        items.append(f'<li><a href="{name}.html">{html.escape(deck["title"])}'
+                     f'</a>: lesson {deck["lesson"]}, {minutes} minutes</li>')
+    return INDEX.format(items='\n'.join(items))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('folder', type=Path)
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in SECTIONS:
+        (folder / f'{name}.html').write_text(page_of(name), encoding='utf-8')
+    (folder / 'index.html').write_text(index(), encoding='utf-8')
+    print(f'The slides: {folder / "index.html"}')
+
+
+if __name__ == '__main__':
+    main()
