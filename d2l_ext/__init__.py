@@ -27,8 +27,10 @@ from d2l.mxnet import *  # noqa: F403
 from .anchors import *  # noqa: F403
 from .boxes import *  # noqa: F403
 from .data.annotations import *  # noqa: F403
+from .data.batches import *  # noqa: F403
 from .data.checks import *  # noqa: F403
 from .data.example import *  # noqa: F403
+from .data.folders import *  # noqa: F403
 from .data.pictures import *  # noqa: F403
 from .data.voc import *  # noqa: F403
 from .detector.error_analysis import *  # noqa: F403

@@ -145,7 +145,7 @@ BREAKS = [
           '                                    anchors.shape[1], CLAIM, 1)',
           'claims = overlaps + npx.one_hot(overlaps.argmax(axis=2),\n'
           '                                    anchors.shape[1], CLAIM, 0)'),
-    Break('test_loading_says_what_it_reads', 'd2l_ext/data/voc.py',
+    Break('test_loading_says_what_it_reads', 'd2l_ext/data/batches.py',
           'if len(dataset) < batch_size:', 'if False:'),
 
     # Data.

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 import d2l_ext as d2l
 from d2l_ext.data.annotations import read_flags
-from d2l_ext.data.voc import check_folders, find_root
+from d2l_ext.data.folders import check_folders, find_root
 
 SPLITS = ('train', 'val', 'trainval', 'test')
 

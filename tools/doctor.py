@@ -244,7 +244,7 @@ def check_data():
     named = os.environ.get('D2L_VOC_DIR')
     folder = Path(os.environ.get('D2L_DATA_DIR') or ROOT / 'data')
     if named:
-        # As d2l_ext.data.voc.find_root has it.
+        # As d2l_ext.data.folders.find_root has it.
         for root in (Path(named), Path(named, 'VOCdevkit', 'VOC2012'),
                      Path(named, 'VOC2012')):
             if (root / 'ImageSets' / 'Main').is_dir():

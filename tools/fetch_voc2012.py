@@ -18,7 +18,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 import d2l_ext as d2l
-from d2l_ext.data.voc import VOC2012
+from d2l_ext.data.folders import VOC2012
 
 TIMEOUT = 30   # seconds without a byte
 CHUNK = 1 << 16   # bytes; an interruption loses no more

@@ -13,8 +13,9 @@ from mxnet.gluon import nn
 from PIL import Image
 
 from ..boxes import to_pixels
+from ..data.batches import load_batches, normalize, to_array
 from ..data.pictures import list_pictures, read_picture, resized
-from ..data.voc import VOCDetection, load_batches, normalize, to_array
+from ..data.voc import VOCDetection
 from ..rcnn import predict_rcnn
 from ..rpn import predict_rpn, rpn_anchors
 

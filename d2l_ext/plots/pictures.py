@@ -9,7 +9,7 @@ from mxnet import np
 from PIL import Image
 
 from ..boxes import to_pixels
-from ..data.voc import RGB_MEAN, RGB_STD
+from ..data.batches import RGB_MEAN, RGB_STD
 
 __all__ = ['annotate_detections', 'show_boxes', 'show_detections',
            'show_ground_truth', 'visualize_rcnn_preds', 'visualize_rpn_preds']

@@ -7,7 +7,7 @@ import mxnet
 import numpy
 from mxnet import npx
 
-from ..data.voc import test_mode, voc_dir
+from ..data.folders import test_mode, voc_dir
 
 __all__ = ['describe_machine']
 

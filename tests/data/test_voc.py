@@ -8,7 +8,7 @@ from mxnet import npx
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from d2l_ext.data import voc
+from d2l_ext.data import batches, folders, voc
 from d2l_ext.data.annotations import VOCObject
 from d2l_ext.errors import DatasetError
 
@@ -85,7 +85,7 @@ def test_a_flipped_box_still_holds_its_object(tmp_path):
 
 def test_batches_are_normalised_and_complete(devkit):
     dataset = voc.VOCDetection(devkit, 'train', 32, 48)
-    loader = voc.load_batches(dataset, 3)
+    loader = batches.load_batches(dataset, 3)
     sizes, images = [], []
     for X, Y in loader:
         assert X.shape[1:] == (3, 32, 48)
@@ -94,7 +94,7 @@ def test_batches_are_normalised_and_complete(devkit):
         images += list(X.asnumpy())
     assert sizes == [3, 3, 2]
     for i, X in enumerate(images):
-        back = X.transpose(1, 2, 0) * voc.RGB_STD + voc.RGB_MEAN
+        back = X.transpose(1, 2, 0) * batches.RGB_STD + batches.RGB_MEAN
         assert_allclose(back * 255, dataset[i][0], atol=1e-2)
 
 
@@ -104,7 +104,7 @@ def epoch(loader):
 
 def test_training_order_follows_the_seed(devkit):
     dataset = voc.VOCDetection(devkit, 'train', 16, 16)
-    loader = voc.load_batches(dataset, 4, train=True)
+    loader = batches.load_batches(dataset, 4, train=True)
     npx.random.seed(1)
     first, second = epoch(loader), epoch(loader)
     npx.random.seed(1)
@@ -114,7 +114,7 @@ def test_training_order_follows_the_seed(devkit):
     # Every picture once an epoch, as it is or flipped.
     seen = numpy.concatenate([X for X, _ in first])
     plain = numpy.concatenate([X for X, _ in
-                               epoch(voc.load_batches(dataset, 4))])
+                               epoch(batches.load_batches(dataset, 4))])
     for picture in plain:
         assert sum((picture == X).all() or (picture[..., ::-1] == X).all()
                    for X in seen) == 1
@@ -123,19 +123,19 @@ def test_training_order_follows_the_seed(devkit):
 def test_images_of_a_batch_are_named(devkit):
     dataset = voc.VOCDetection(devkit, 'train', 16, 16)
     for train in (False, True):
-        loader = voc.load_batches(dataset, 3, train=train)
+        loader = batches.load_batches(dataset, 3, train=train)
         for number, (X, _) in enumerate(loader, 1):
             for image, name in zip(X.asnumpy(), loader.names_of(number)):
                 plain, _ = dataset[dataset.names.index(name)]
-                pixels = (image.transpose(1, 2, 0) * voc.RGB_STD
-                          + voc.RGB_MEAN) * 255
+                pixels = (image.transpose(1, 2, 0) * batches.RGB_STD
+                          + batches.RGB_MEAN) * 255
                 assert min(abs(pixels - view).max() for view in (
                     plain, plain[:, ::-1])) < .1
 
 
 def test_flips_come_in_half_of_the_cases():
     npx.random.seed(0)
-    flips = [flip for _, flip in voc._ShuffleAndFlip(2000)]
+    flips = [flip for _, flip in batches._ShuffleAndFlip(2000)]
     assert 900 < sum(flips) < 1100
 
 
@@ -147,7 +147,7 @@ def test_the_variable_names_the_data_set(devkit, tmp_path, monkeypatch,
         monkeypatch.setenv('D2L_VOC_DIR', str(tmp_path))
     else:
         monkeypatch.setenv('D2L_VOC_DIR', str(devkit))
-    root, description = voc.voc_dir()
+    root, description = folders.voc_dir()
     assert root == (tmp_path / nested if nested else devkit)
     assert 'D2L_VOC_DIR' in description
 
@@ -156,7 +156,7 @@ def test_downloaded_data_comes_before_the_embedded_set(
         devkit, tmp_path, monkeypatch):
     monkeypatch.setenv('D2L_DATA_DIR', str(tmp_path))
     shutil.copytree(devkit, tmp_path / 'VOCdevkit' / 'VOC2012')
-    root, description = voc.voc_dir()
+    root, description = folders.voc_dir()
     assert root == tmp_path / 'VOCdevkit' / 'VOC2012'
     assert description == 'Pascal VOC2012'
 
@@ -164,21 +164,21 @@ def test_downloaded_data_comes_before_the_embedded_set(
 def test_a_folder_that_is_no_data_set_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv('D2L_VOC_DIR', str(tmp_path))
     with pytest.raises(DatasetError, match=r'no folder .*ImageSets'):
-        voc.voc_dir()
+        folders.voc_dir()
 
 
 def test_loading_says_what_it_reads(devkit, monkeypatch, capsys):
     monkeypatch.setenv('D2L_VOC_DIR', str(devkit))
     monkeypatch.delenv('D2L_TEST_MODE')
-    train_iter, test_iter = voc.load_data_voc_detection(4, 32, 32)
+    train_iter, test_iter = batches.load_data_voc_detection(4, 32, 32)
     assert (len(train_iter), len(test_iter)) == (2, 1)
     assert capsys.readouterr().out == (
         'Reading the data set that D2L_VOC_DIR names: 8 pictures to train, '
         '4 to validate\n')
-    train_iter, test_iter = voc.load_data_voc_detection(3, 32, 32)
+    train_iter, test_iter = batches.load_data_voc_detection(3, 32, 32)
     assert (len(train_iter), len(test_iter)) == (2, 1)   # rests dropped
     with pytest.raises(DatasetError, match='fewer than one batch of 5'):
-        voc.load_data_voc_detection(5, 32, 32)
+        batches.load_data_voc_detection(5, 32, 32)
 
 
 def test_only_pictures_of_the_classes_are_read(copy):
