@@ -292,7 +292,7 @@ def train_compressed(recipe, threshold, seed):
 
     npx.random.seed(seed)
     detector = d2l.make_detector(recipe, dataset.classes, ctx)
-    with mock.patch('d2l_ext.training.Replicas', Replicas):
+    with mock.patch('d2l_ext.runtime.run.Replicas', Replicas):
         history, = d2l.train_recipe(recipe, detector, train_iter, test_iter,
                                     ctx)
     _, proposals = d2l.detect_batches(detector, dataset)

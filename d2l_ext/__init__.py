@@ -56,4 +56,5 @@ from .runtime.files import *  # noqa: F403
 from .runtime.live_plot import *  # noqa: F403
 from .runtime.machine import *  # noqa: F403
 from .runtime.pretrained import *  # noqa: F403
+from .runtime.run import *  # noqa: F403
 from .training import *  # noqa: F403

@@ -1,24 +1,20 @@
 """One training loop for region proposals and for Faster R-CNN."""
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-import sys
-import time
-from typing import Callable, List, NamedTuple, Sequence, Union
+from typing import Callable, List, Sequence, Union
 
+from d2l.mxnet import Accumulator
 from mxnet import autograd, gluon, lr_scheduler
 from mxnet.context import Context
 from mxnet.gluon import nn
-from tqdm import tqdm
 
-from .distributed.replicas import Replicas
-from .errors import TrainingError
 from .losses import DetectionEvaluation
-from .runtime.checkpoint import Checkpoint
-from .runtime.live_plot import LivePlot
+from .runtime.run import Epoch, Run
 
-__all__ = ['Epoch', 'train_detection']
+__all__ = ['train_detection']
 
 # A learning rate means what it does in plain SGD: with momentum m a step
 # lasts 1 / (1 - m) times as long, so the rate is multiplied by 1 - m.
@@ -29,23 +25,6 @@ WARMUP_STEPS = 5
 # Long gradients are shortened to this norm: the first batches of a new
 # output layer can otherwise throw the backbone away.
 MAX_GRADIENT = 5.
-
-
-class Epoch(NamedTuple):
-    """What `train_detection` reports of an epoch.
-
-    Class errors are shares of the anchors that are not ignored; box errors
-    are mean absolute errors of the four offsets of positive anchors, nan
-    where there was none. Of an epoch that was stopped and resumed, `seconds`
-    counts from where it was resumed.
-    """
-    epoch: int
-    loss: float
-    train_class_error: float
-    train_box_mae: float
-    test_class_error: float
-    test_box_mae: float
-    seconds: float
 
 
 def train_detection(backbone: nn.Block, output_model: nn.Block,
@@ -117,92 +96,34 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
     Stochastic gradient descent with momentum 0.9 and weight decay 1e-4;
     rates are scaled by 0.1 to make up for the momentum.
     """
-    if not len(train_iter):
-        raise TrainingError('There is no batch to train on: are there fewer '
-                            'images than a batch takes?')
-    num_steps = num_epochs * len(train_iter)
-    moving = [(output_model, output_lr)]
-    if backbone_lr:
-        moving.insert(0, (backbone, backbone_lr))
-    models = [model for model, _ in moving]
-    trainers = [_trainer(model, lr, num_steps) for model, lr in moving]
-    replicas = Replicas((backbone, output_model), ctx, kvstore)
-    plot, anchors = LivePlot(num_epochs), [None] * len(replicas.devices)
-
-    def outputs_of(batch, learns):
-        """Predictions and labels of each device's share."""
-        outputs = []
-        for i, (X, Y) in enumerate(replicas.split(*batch)):
-            with autograd.record() if learns else autograd.pause():
-                features = backbone(X)
-            preds, labels, anchors[i] = batch_fn(
-                Y, features, output_model, anchors[i])
-            outputs.append((preds, labels))
-        return outputs
-
-    with Checkpoint(checkpoint, resume, replicas, train_iter,
-                    (backbone, output_model), trainers,
-                    num_epochs=num_epochs, backbone_lr=backbone_lr,
-                    output_lr=output_lr) as keeper:
-        history = [Epoch(*row) for row in keeper.history]
-        for epoch in range(len(history) + 1, num_epochs + 1):
-            start = time.perf_counter()
-            train, test = _Counts(), _Counts()
-            bar = tqdm(train_iter, f'epoch {epoch}/{num_epochs}',
-                       leave=False, file=sys.stdout, unit='batch',
-                       disable=replicas.rank > 0)
-            for number, batch in keeper.batches(bar, epoch, train.sums):
-                with autograd.record():
-                    outputs = outputs_of(batch, learns=backbone_lr > 0)
-                    values = replicas.losses(loss, outputs)
-                autograd.backward(values)
-                replicas.share_gradients(models)
-                norm = max(_clip_gradients(models, device)
-                           for device in replicas.devices)
-                batch_loss = sum(float(value.sum()) for value in values)
-                if not math.isfinite(batch_loss + norm):
-                    raise TrainingError(
-                        f'In batch {number} of epoch {epoch}'
-                        f'{_images(train_iter, number)} the loss is '
-                        f'{batch_loss} and its gradient has the norm {norm}. '
-                        'A smaller learning rate often helps (now '
-                        f'backbone_lr={backbone_lr}, output_lr={output_lr});'
-                        ' else look for pixels or boxes of these images '
-                        'that are not finite.')
-                # The loss is a mean already: no division by the batch size.
-                for trainer in trainers:
-                    trainer.step(1)
-                train.add(outputs, batch_loss)
-                bar.set_postfix(
-                    loss=f'{train.loss * replicas.num_workers:.3f}')
+    rates = {backbone: backbone_lr, output_model: output_lr}
+    if not backbone_lr:
+        del rates[backbone]
+    trainers = {model: _trainer(model, rate, num_epochs * len(train_iter))
+                for model, rate in rates.items()}
+    run = Run((backbone, output_model), list(trainers.values()), train_iter,
+              ctx, checkpoint, resume, kvstore, num_epochs=num_epochs,
+              backbone_lr=backbone_lr, output_lr=output_lr)
+    forward = _forward_fn(backbone, output_model, batch_fn,
+                          backbone in trainers, run.replicas)
+    with run:
+        for epoch in run.epochs():
+            train, test = Accumulator(5), Accumulator(4)
+            for batch in run.batches(train):
+                train.add(*_train_batch(batch, forward, loss, trainers, run))
             for batch in test_iter:
-                test.add(outputs_of(batch, learns=False))
-            for counts in (train, test):
-                counts.sums[1:] = replicas.total(counts.sums[1:])
-            history.append(Epoch(
-                epoch, train.loss, train.class_error, train.box_mae,
-                test.class_error, test.box_mae,
-                time.perf_counter() - start))
-            if replicas.rank == 0:
-                plot.show(history)
-            keeper.end(history)
-    last = history[-1]
-    if replicas.rank == 0:
-        print(f'train class err {last.train_class_error:.2e}, '
-              f'box mae {last.train_box_mae:.2e}; '
-              f'test class err {last.test_class_error:.2e}, '
-              f'box mae {last.test_box_mae:.2e}')
-    return history
-
-
-def _images(train_iter, number):
-    """Names of the images of a batch, where there are any."""
-    names_of = getattr(train_iter, 'names_of', None)
-    return f' ({", ".join(names_of(number))})' if names_of else ''
+                test.add(*_count(forward(batch)))
+            loss_sum, *counts = run.replicas.total(train.data)
+            run.end_epoch(Epoch(
+                epoch, loss_sum / len(train_iter), *_errors(counts),
+                *_errors(run.replicas.total(test.data)), run.seconds()))
+    if run.replicas.rank == 0:
+        print(run.history[-1])
+    return run.history
 
 
 def _trainer(model, learning_rate, num_steps):
-    # The scheduler can't do with a cosine of no step at all.
+    # The scheduler divides by the number of steps after the warm-up.
     schedule = lr_scheduler.CosineScheduler(
         max(num_steps, WARMUP_STEPS + 1),
         base_lr=(1 - MOMENTUM) * learning_rate, warmup_steps=WARMUP_STEPS)
@@ -213,9 +134,44 @@ def _trainer(model, learning_rate, num_steps):
         kvstore=None)
 
 
-def _clip_gradients(models, ctx):
-    """Shorten a device's gradient to MAX_GRADIENT; returns its norm before.
+def _forward_fn(backbone, output_model, batch_fn, learns, replicas):
+    """What a batch goes through; gives predictions and labels of each
+    device's share.
     """
+    anchors = [None] * len(replicas.devices)
+
+    def forward(batch):
+        outputs = []
+        for i, (X, Y) in enumerate(replicas.split(*batch)):
+            # A backbone that stays as it is needs no backward pass.
+            with contextlib.nullcontext() if learns else autograd.pause():
+                features = backbone(X)
+            preds, labels, anchors[i] = batch_fn(
+                Y, features, output_model, anchors[i])
+            outputs.append((preds, labels))
+        return outputs
+    return forward
+
+
+def _train_batch(batch, forward, loss, trainers, run):
+    """One step; gives the loss of the batch and what `_count` counts."""
+    with autograd.record():
+        outputs = forward(batch)
+        values = run.replicas.losses(loss, outputs)
+    autograd.backward(values)
+    run.replicas.share_gradients(trainers)
+    norm = max(_clip_gradients(trainers, device)
+               for device in run.replicas.devices)
+    batch_loss = sum(float(value.sum()) for value in values)
+    run.report(batch_loss, norm)
+    # The loss is a mean already: no division by the batch size.
+    for trainer in trainers.values():
+        trainer.step(1)
+    return batch_loss, *_count(outputs)
+
+
+def _clip_gradients(models, ctx):
+    """Shorten a device's gradient to MAX_GRADIENT; gives its norm before."""
     gradients = [parameter.grad(ctx).as_nd_ndarray() for model in models
                  for parameter in model.collect_params().values()
                  if parameter.grad_req != 'null']
@@ -223,30 +179,16 @@ def _clip_gradients(models, ctx):
         gradients, MAX_GRADIENT, check_isfinite=False).asscalar()
 
 
-class _Counts:
-    """Sums over batches: of the loss and of `DetectionEvaluation`."""
+def _count(outputs):
+    """Sums of what `DetectionEvaluation` counts in each share."""
+    evaluate = DetectionEvaluation()
+    counts = [evaluate(*preds[-2:], *labels[-2:])
+              for preds, labels in outputs]
+    return map(sum, zip(*counts))
 
-    def __init__(self):
-        self._evaluate = DetectionEvaluation()
-        # Of batches, and of this worker's share of all else.
-        self.sums = [0.] * 6
 
-    def add(self, outputs, loss=0.):
-        counts = [self._evaluate(*preds[-2:], *labels[-2:])
-                  for preds, labels in outputs]
-        more = 1, loss, *map(sum, zip(*counts))
-        self.sums[:] = [a + b for a, b in zip(self.sums, more)]
-
-    @property
-    def loss(self) -> float:
-        return self.sums[1] / self.sums[0]
-
-    @property
-    def class_error(self) -> float:
-        _, _, right, _, valid, _ = self.sums
-        return 1 - right / valid if valid else math.nan
-
-    @property
-    def box_mae(self) -> float:
-        *_, error, _, positive = self.sums
-        return error / positive if positive else math.nan
+def _errors(counts):
+    """Class error and box error from sums of such counts."""
+    right, error, valid, positive = counts
+    return (1 - right / valid if valid else math.nan,
+            error / positive if positive else math.nan)

@@ -26,7 +26,8 @@ from ..rpn import (
     rpn_batch,
 )
 from ..runtime.files import replacing, store_parameters
-from ..training import Epoch, train_detection
+from ..runtime.run import Epoch
+from ..training import train_detection
 from .inference import Detector
 from .roi_head import RoIHead, own_class_boxes
 from .stages import (

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import hashlib
 import itertools
-from typing import Callable, List, Sequence, Tuple, Union
+from typing import Callable, Iterable, List, Sequence, Tuple, Union
 
 import mxnet
 from mxnet import autograd, context, gluon, np
@@ -219,7 +219,7 @@ class Replicas:
         return [loss(*preds, *labels, counts=count)
                 for (preds, labels), count in zip(outputs, counts)]
 
-    def share_gradients(self, models: Sequence[nn.Block]) -> None:
+    def share_gradients(self, models: Iterable[nn.Block]) -> None:
         """Give each copy the sum of all gradients.
 
         What a batch normalisation keeps of the batches that it saw is set
@@ -227,13 +227,13 @@ class Replicas:
 
         Parameters
         ----------
-        models : sequence of Block
+        models : iterable of Block
             Those that learn.
         """
         if self._store is None:
             return
         gradients, kept = {}, {}
-        for name, parameter in _named_parameters(models):
+        for name, parameter in named_parameters(models):
             if parameter.grad_req == 'null':
                 kept[name] = parameter.list_data()
             else:
@@ -256,7 +256,7 @@ class Replicas:
     def _compare_parameters(self):
         self._compared = True
         self.agree({f'parameter {name}': _digest(parameter) for
-                    name, parameter in _named_parameters(self._models)}, None,
+                    name, parameter in named_parameters(self._models)}, None,
                    'Seed all workers alike before they make models, or let '
                    'all read the same file.')
 
@@ -280,8 +280,11 @@ def _wait_for(arrays):
         array.wait_to_read()
 
 
-def _named_parameters(models):
-    """With the names of `save_parameters`: no counters in them."""
+def named_parameters(models):
+    """All parameters with the names of `save_parameters`.
+
+    There are no counters in these, so they are the same in every run.
+    """
     for number, model in enumerate(models):
         for name, parameter in model._collect_params_with_prefix().items():
             yield f'{number}.{name}', parameter

@@ -1,5 +1,5 @@
 """What a run stands on: devices, files, checkpoints, the machine.
 
-Nothing here knows about boxes. Several processes are in
+Nothing here looks at boxes. Several processes are in
 `d2l_ext.distributed`.
 """

@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import Iterable, Iterator, List, Sequence, Tuple, Union
 
 import numpy
+from d2l.mxnet import Accumulator
 from mxnet import nd, np, npx
 from mxnet.gluon import Trainer, nn
 
-from ..distributed.replicas import Replicas
+from ..distributed.replicas import Replicas, named_parameters
 from ..errors import CheckpointError, CheckpointWarning
 from .files import replacing
 
 __all__ = ['Checkpoint', 'interrupts_noted']
 
-VERSION = 1
+VERSION = 2
 # What comes out of an archive with wrong bytes in one place or another.
 DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError,
            zipfile.BadZipFile, zlib.error)
@@ -62,7 +63,8 @@ class Checkpoint:
     Attributes
     ----------
     history : list
-        What `end` was told last, in the run that is resumed; or empty.
+        What `end_epoch` was given last, in the run that is resumed; or
+        empty.
 
     Raises
     ------
@@ -118,7 +120,7 @@ class Checkpoint:
         # What follows draws the same whether this run was resumed or not.
         self._seed_for(0, 0)
 
-    def batches(self, train_iter: Iterable, epoch: int, sums: List[float]
+    def batches(self, train_iter: Iterable, epoch: int, sums: Accumulator
                 ) -> Iterator[Tuple[int, Tuple]]:
         """The batches of an epoch with their numbers, from 1.
 
@@ -131,13 +133,13 @@ class Checkpoint:
             Gives the batches, that with the progress bar for instance.
         epoch : int
             Its number.
-        sums : list of float
-            What the training adds up over the batches of an epoch. It is
-            kept with an interrupt, and set to what it was when resuming.
+        sums : Accumulator
+            What each worker adds up over the batches of an epoch. It is
+            kept with an interrupt, and goes on from there when resuming.
         """
         done, kept = self._done
         self._done = 0, []
-        sums[:] = kept or sums
+        sums.data = kept or sums.data
         self._seed_for(epoch, 0)
         for number, batch in enumerate(train_iter, 1):
             if number <= done:
@@ -145,12 +147,12 @@ class Checkpoint:
             self._seed_for(epoch, number)
             yield number, batch
             if self._path and self._replicas.any(self._noted):
-                self._save(number, sums)
+                self._save(number, self._replicas.total(sums.data))
                 self._interrupt(f'after batch {number} of epoch {epoch}')
         # For the evaluation, so that it draws the same in a resumed run.
         self._seed_for(epoch, -1)
 
-    def end(self, history: Sequence[Sequence]) -> None:
+    def end_epoch(self, history: Sequence[Sequence]) -> None:
         """Keep the state at the end of an epoch.
 
         When that fails, as on a full disk, the file stays what it was, and
@@ -188,9 +190,6 @@ class Checkpoint:
                                 f'same call goes on from {self._path}')
 
     def _save(self, number, sums):
-        if sums:
-            # The first is of batches, which all workers count.
-            sums = [sums[0], *self._replicas.total(sums[1:])]
         if self._replicas.rank > 0:
             return
         about = {'version': VERSION, 'settings': self._settings,
@@ -218,7 +217,7 @@ class Checkpoint:
                     f'with {name} {about["settings"].get(name)} in place of '
                     f'{value}. Train with the same, remove it, or name '
                     'another file.')
-        targets = dict(self._named_parameters())
+        targets = dict(named_parameters(self._models))
         stored = {name[len('parameter '):]: value for name, value
                   in arrays.items() if name.startswith('parameter ')}
         wrong = [name for name in sorted(targets.keys() | stored.keys())
@@ -237,9 +236,10 @@ class Checkpoint:
         self._set_momentum(arrays, about['updates'])
         self._seed = about['seed']
         self.history, self._done = about['history'], about['done']
-        number, sums = self._done
         if self._replicas.rank > 0:
-            self._done = number, sums and [sums[0], *[0.] * len(sums[1:])]
+            # The sums of all workers go on with the first one.
+            number, sums = self._done
+            self._done = number, [0.] * len(sums)
 
     def _read(self):
         try:
@@ -257,17 +257,10 @@ class Checkpoint:
                 f'{self._path}: this is no checkpoint, or a damaged one '
                 f'({error}). Remove it to begin anew.') from error
 
-    def _named_parameters(self):
-        for number, model in enumerate(self._models):
-            # The names of `save_parameters`: no counters in them.
-            for name, parameter in (
-                    model._collect_params_with_prefix().items()):
-                yield f'{number}.{name}', parameter
-
     def _parameters(self):
         return {f'parameter {name}': parameter.data(
             parameter.list_ctx()[0]).asnumpy()
-            for name, parameter in self._named_parameters()}
+            for name, parameter in named_parameters(self._models)}
 
     def _momentum(self):
         # `Trainer.save_states` would pickle.

@@ -229,8 +229,8 @@ def test_nothing_is_unpickled(tmp_path):
 
 def test_another_version_is_refused(tmp_path):
     path = tmp_path / 'run.npz'
-    numpy.savez(path, about=json.dumps({'version': 2, 'settings': {}}))
-    with pytest.raises(CheckpointError, match=r'run\.npz.*version 2'):
+    numpy.savez(path, about=json.dumps({'version': 1, 'settings': {}}))
+    with pytest.raises(CheckpointError, match=r'run\.npz.*version 1'):
         train(path, resume=True)
 
 
