@@ -146,6 +146,64 @@ def _finish(pen: _Pen) -> Image.Image:
     return image.crop(image.getbbox())
 
 
+def _cat_tail(pen, rng, coat, mark, outline):
+    tail = _curve((.70, .90), (1.10, .92), (.90, rng.uniform(.30, .62)))
+    pen.line(tail, outline, .090)
+    pen.line(tail, coat, .066)
+    for point in (tail[-1], tail[-2], tail[-3]):
+        pen.oval(*point, .033, .033, mark)
+
+
+def _cat_ears(pen, up, wide, ear, fur, skin, outline):
+    for sign in (-1, 1):
+        tip = (.50 + sign * (.27 + ear) * wide, .02 + up + ear * .4)
+        outer = (.50 + sign * .32 * wide, .33 + up)
+        inner = (.50 + sign * .07 * wide, .16 + up)
+        points = (_curve(outer, (.50 + sign * .37, .14 + up), tip, 10)
+                  + _curve(tip, (.50 + sign * .18, .05 + up), inner, 10))
+        pen.shape(points, fur, outline)
+        center = np.mean([tip, outer, inner], axis=0)
+        pen.shape([tuple(center + .55 * (np.array(p) - center))
+                   for p in points], skin)
+
+
+def _cat_head(pen, y, wide, coat, outline):
+    for sign in (-1, 1):   # tufts of the cheeks
+        x = .50 + sign * .30 * wide
+        pen.shape([(x, y - .02), (x + sign * .085, y + .075),
+                   (x + sign * .01, y + .09), (x + sign * .045, y + .15),
+                   (x - sign * .12, y + .17)], coat, outline)
+    pen.oval(.50, y, .335 * wide, .275, coat, outline)
+
+
+def _cat_stripes(pen, y, wide, mark):
+    for x, length in ((.42, .09), (.50, .13), (.58, .09)):
+        pen.line([(x, y - .262), (.50 + (x - .50) * .7,
+                                  y - .262 + length)], mark, .034)
+    for sign in (-1, 1):
+        for dy in (-.02, .06):
+            pen.line([(.50 + sign * .325 * wide, y + dy),
+                      (.50 + sign * .235 * wide, y + dy + .02)],
+                     mark, .026)
+
+
+def _cat_muzzle(pen, y, color):
+    for sign in (-1, 1):
+        pen.oval(.50 + sign * .055, y + .135, .075, .060, color)
+    pen.shape([(.462, y + .082), (.538, y + .082), (.50, y + .122)], _PINK,
+              _mix(_PINK, _DARK, .5))
+    for sign in (-1, 1):
+        pen.arc(.50 + sign * .038, y + .135, .038, .034,
+                0 if sign < 0 else 20, 160 if sign < 0 else 180, _DARK)
+
+
+def _cat_whiskers(pen, y, color):
+    for sign in (-1, 1):
+        for dy in (-.045, .0, .045):
+            pen.line([(.50 + sign * .10, y + .125 + dy * .5),
+                      (.50 + sign * .39, y + .105 + dy * 1.5)], color, .009)
+
+
 def draw_cat(rng: np.random.Generator, side: int,
              sitting: bool = False) -> Image.Image:
     """Draw a cat: pointed ears, slit pupils, whiskers.
@@ -171,64 +229,48 @@ def draw_cat(rng: np.random.Generator, side: int,
     look = rng.uniform(-1, 1)
     pen = _Pen(side)
     if sitting:
-        tip = rng.uniform(.30, .62)
-        tail = _curve((.70, .90), (1.10, .92), (.90, tip))
-        pen.line(tail, outline, .090)
-        pen.line(tail, coat, .066)
-        for point in (tail[-1], tail[-2], tail[-3]):
-            pen.oval(*point, .033, .033, mark)
+        _cat_tail(pen, rng, coat, mark, outline)
         _body(pen, rng, coat, mark, pale, outline)
-
     up = 0. if sitting else .14   # the head sits lower when it is alone
-    wide = rng.uniform(.95, 1.05)
-    ear = rng.uniform(-.02, .05)
-    for sign in (-1, 1):
-        tip = (.50 + sign * (.27 + ear) * wide, .02 + up + ear * .4)
-        outer = (.50 + sign * .32 * wide, .33 + up)
-        inner = (.50 + sign * .07 * wide, .16 + up)
-        points = (_curve(outer, (.50 + sign * .37, .14 + up), tip, 10)
-                  + _curve(tip, (.50 + sign * .18, .05 + up), inner, 10))
-        pen.shape(points, mark if siamese else coat, outline)
-        center = np.mean([tip, outer, inner], axis=0)
-        pen.shape([tuple(center + .55 * (np.array(p) - center))
-                   for p in points], _mix(_PINK, coat, .25))
-    y = .38 + up
-    for sign in (-1, 1):   # tufts of the cheeks
-        x = .50 + sign * .30 * wide
-        pen.shape([(x, y - .02), (x + sign * .085, y + .075),
-                   (x + sign * .01, y + .09), (x + sign * .045, y + .15),
-                   (x - sign * .12, y + .17)], coat, outline)
-    pen.oval(.50, y, .335 * wide, .275, coat, outline)
+    y, wide = .38 + up, rng.uniform(.95, 1.05)
+    _cat_ears(pen, up, wide, rng.uniform(-.02, .05),
+              mark if siamese else coat, _mix(_PINK, coat, .25), outline)
+    _cat_head(pen, y, wide, coat, outline)
     if siamese:
         pen.oval(.50, y + .08, .19, .16, mark)
     elif plain and rng.random() < .5:
         pen.turned_oval(.36, y - .10, .12, .10, 20, mark)
     else:
-        for x, length in ((.42, .09), (.50, .13), (.58, .09)):
-            pen.line([(x, y - .262), (.50 + (x - .50) * .7,
-                                      y - .262 + length)], mark, .034)
-        for sign in (-1, 1):
-            for dy in (-.02, .06):
-                pen.line([(.50 + sign * .325 * wide, y + dy),
-                          (.50 + sign * .235 * wide, y + dy + .02)],
-                         mark, .026)
+        _cat_stripes(pen, y, wide, mark)
     iris = (90, 170, 230) if siamese else _choice(rng, _EYES)
     for sign in (-1, 1):
         _eye(pen, .50 + sign * .145, y - .015, .076, iris, True, look)
-    muzzle = _mix(mark, _DARK, .3) if siamese else pale
-    for sign in (-1, 1):
-        pen.oval(.50 + sign * .055, y + .135, .075, .060, muzzle)
-    pen.shape([(.462, y + .082), (.538, y + .082), (.50, y + .122)], _PINK,
-              _mix(_PINK, _DARK, .5))
-    for sign in (-1, 1):
-        pen.arc(.50 + sign * .038, y + .135, .038, .034,
-                0 if sign < 0 else 20, 160 if sign < 0 else 180, _DARK)
-    whisker = (250, 250, 250) if sum(coat) < 420 else _mix(coat, _DARK, .7)
-    for sign in (-1, 1):
-        for dy in (-.045, .0, .045):
-            pen.line([(.50 + sign * .10, y + .125 + dy * .5),
-                      (.50 + sign * .39, y + .105 + dy * 1.5)], whisker, .009)
+    _cat_muzzle(pen, y, _mix(mark, _DARK, .3) if siamese else pale)
+    _cat_whiskers(pen, y, (250, 250, 250) if sum(coat) < 420 else
+                  _mix(coat, _DARK, .7))
     return _finish(pen)
+
+
+def _dog_tail(pen, rng, coat, pale, outline):
+    sign = _choice(rng, (-1, 1))
+    tail = _curve((.50 + sign * .20, .90), (.50 + sign * .36, .90),
+                  (.50 + sign * .40, rng.uniform(.66, .78)))
+    pen.line(tail, outline, .080)
+    pen.line(tail, coat, .056)
+    pen.oval(*tail[-1], .034, .034, pale)
+
+
+def _dog_muzzle(pen, y, pale, tongue):
+    if tongue:   # behind the muzzle
+        pen.oval(.50, y + .235, .052, .075, (240, 110, 124),
+                 (178, 60, 80))
+        pen.line([(.50, y + .20), (.50, y + .275)], (200, 76, 96), .009)
+    pen.oval(.50, y + .125, .165, .115, pale, _mix(pale, _DARK, .35), .008)
+    pen.oval(.50, y + .065, .070, .050, _DARK)
+    pen.oval(.478, y + .048, .022, .013, (150, 144, 150))
+    pen.line([(.50, y + .11), (.50, y + .155)], _DARK, .014)
+    for sign in (-1, 1):
+        pen.arc(.50 + sign * .055, y + .15, .055, .045, 10, 170, _DARK)
 
 
 def draw_dog(rng: np.random.Generator, side: int,
@@ -242,14 +284,8 @@ def draw_dog(rng: np.random.Generator, side: int,
     look = rng.uniform(-1, 1)
     pen = _Pen(side)
     if sitting:
-        sign = _choice(rng, (-1, 1))
-        tail = _curve((.50 + sign * .20, .90), (.50 + sign * .36, .90),
-                      (.50 + sign * .40, rng.uniform(.66, .78)))
-        pen.line(tail, outline, .080)
-        pen.line(tail, coat, .056)
-        pen.oval(*tail[-1], .034, .034, pale)
+        _dog_tail(pen, rng, coat, pale, outline)
         _body(pen, rng, coat, mark, pale, outline)
-
     y = .36 if sitting else .48
     wide = rng.uniform(.95, 1.05)
     pen.oval(.50, y, .285 * wide, .285, coat, outline)
@@ -268,14 +304,5 @@ def draw_dog(rng: np.random.Generator, side: int,
              look)
         pen.turned_oval(.50 + sign * .125, y - .135, .045, .018, sign * 12,
                         _mix(mark, _DARK, .25))
-    if rng.random() < .7:   # the tongue, behind the muzzle
-        pen.oval(.50, y + .235, .052, .075, (240, 110, 124),
-                 (178, 60, 80))
-        pen.line([(.50, y + .20), (.50, y + .275)], (200, 76, 96), .009)
-    pen.oval(.50, y + .125, .165, .115, pale, _mix(pale, _DARK, .35), .008)
-    pen.oval(.50, y + .065, .070, .050, _DARK)
-    pen.oval(.478, y + .048, .022, .013, (150, 144, 150))
-    pen.line([(.50, y + .11), (.50, y + .155)], _DARK, .014)
-    for sign in (-1, 1):
-        pen.arc(.50 + sign * .055, y + .15, .055, .045, 10, 170, _DARK)
+    _dog_muzzle(pen, y, pale, tongue=rng.random() < .7)
     return _finish(pen)
