@@ -11,6 +11,7 @@ from unittest import mock
 import d2l_ext as d2l  # isort: skip
 import mxnet
 import plain
+from bfloat16 import with_bfloat16
 from mxnet import autograd, cpu, init, np, npx
 from worker import serve
 
@@ -222,7 +223,7 @@ WORKLOADS = {
     'training step': joint_step,
     'inference': inference,
     'inference in bfloat16': functools.partial(
-        inference, d2l.with_bfloat16),
+        inference, with_bfloat16),
     'inference in training form': inference_in_training_form,
     'forward': forward_in_training_form,
     'data': data_wait,

@@ -1,7 +1,8 @@
 """Helpers of the Faster R-CNN chapter, on top of the `d2l` package.
 
 Import it in place of `d2l`, before MXNet: `import d2l_ext as d2l`. It has
-everything that `d2l.mxnet` has, and the detection helpers of the chapter.
+everything that `d2l.mxnet` has, and the helpers that notebooks and tools
+use, by the module that defines them. All else is imported from there.
 """
 import os
 
@@ -24,37 +25,78 @@ if 'DMLC_ROLE' in os.environ:
 
 from d2l.mxnet import *  # noqa: F403
 
-from .anchors import *  # noqa: F403
-from .boxes import *  # noqa: F403
-from .data.annotations import *  # noqa: F403
-from .data.batches import *  # noqa: F403
-from .data.checks import *  # noqa: F403
-from .data.example import *  # noqa: F403
-from .data.folders import *  # noqa: F403
-from .data.pictures import *  # noqa: F403
-from .data.voc import *  # noqa: F403
-from .detector.error_analysis import *  # noqa: F403
-from .detector.inference import *  # noqa: F403
-from .detector.low_precision import *  # noqa: F403
-from .detector.recipes import *  # noqa: F403
-from .detector.roi_head import *  # noqa: F403
-from .detector.stages import *  # noqa: F403
-from .distributed.membership import *  # noqa: F403
-from .distributed.replicas import *  # noqa: F403
-from .drawn.dataset import *  # noqa: F403
-from .errors import *  # noqa: F403
-from .evaluation import *  # noqa: F403
-from .losses import *  # noqa: F403
-from .plots.evaluation import *  # noqa: F403
-from .plots.pictures import *  # noqa: F403
-from .plots.sliders import *  # noqa: F403
-from .rcnn import *  # noqa: F403
-from .rpn import *  # noqa: F403
-from .runtime.checkpoint import *  # noqa: F403
-from .runtime.devices import *  # noqa: F403
-from .runtime.files import *  # noqa: F403
-from .runtime.live_plot import *  # noqa: F403
-from .runtime.machine import *  # noqa: F403
-from .runtime.pretrained import *  # noqa: F403
-from .runtime.run import *  # noqa: F403
-from .training import *  # noqa: F403
+from .anchors import generate_anchors, label_anchors
+from .boxes import (
+    anchor_plus_offset,
+    anchor_to_gt_offset,
+    batch_nms,
+    box_center_to_corner,
+    box_corner_to_center,
+    iou,
+    nms,
+    project_box,
+)
+from .data.annotations import VOCObject
+from .data.batches import (
+    load_batches,
+    load_data_voc_detection,
+    normalize,
+    to_array,
+)
+from .data.checks import inspect_picture
+from .data.example import draw_example
+from .data.folders import data_dir, voc_dir
+from .data.pictures import list_pictures, read_picture
+from .data.voc import VOCDetection, label_rows
+from .detector.error_analysis import ERROR_KINDS, analyse_errors
+from .detector.inference import detect_batches, predict_faster_rcnn
+from .detector.recipes import (
+    BEST,
+    CHAPTER,
+    TUNED,
+    Recipe,
+    Step,
+    load_detector,
+    load_parameters,
+    make_detector,
+    save_detector,
+    train_recipe,
+)
+from .distributed.replicas import Replicas, worker_of
+from .errors import ChapterError, DatasetError, TrainingError
+from .evaluation import (
+    COCO_THRESHOLDS,
+    evaluate_detection,
+    precision_recall,
+    proposal_recall,
+)
+from .losses import DetectionEvaluation, DetectionLoss
+from .plots.evaluation import plot_precision_recall, show_findings
+from .plots.pictures import (
+    annotate_detections,
+    show_boxes,
+    show_detections,
+    show_ground_truth,
+    visualize_rcnn_preds,
+    visualize_rpn_preds,
+)
+from .plots.sliders import (
+    plot_anchors,
+    plot_iou,
+    plot_labels,
+    plot_nms,
+    plot_roi_pooling,
+)
+from .rcnn import FasterRCNNOutput, faster_rcnn_targets, predict_rcnn
+from .rpn import (
+    RPNOutput,
+    detection_backbone,
+    predict_rpn,
+    rpn_anchors,
+    rpn_batch,
+    rpn_targets,
+)
+from .runtime.devices import devices_named, try_all_gpus, try_gpu
+from .runtime.files import replacing
+from .runtime.machine import describe_machine
+from .training import train_detection

@@ -105,21 +105,21 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
     each mini-batch of one image; `mx.nd.MultiBoxTarget` is akin. The draw
     takes MXNet's random numbers: `mx.random.seed` makes it repeatable.
     """
-    if 0 in (ground_truth.shape[1], anchors.shape[1]):
-        shape = len(ground_truth), anchors.shape[1]
-        classes = overlap = positive = np.zeros(shape, ctx=anchors.ctx)
-        offsets = np.zeros((*shape, 4), ctx=anchors.ctx)
-    else:
-        classes, boxes = np.split(ground_truth, [1], axis=2)
-        boxes = boxes * (classes >= 0)   # of padding: without area
-        owner, overlap = _match(boxes, anchors)
-        positive = (overlap > pos_iou).astype('float32')
-        classes = _classes(classes, owner)
-        offsets = _offsets(boxes, anchors, owner, positive)
+    batch_size, n = len(ground_truth), anchors.shape[1]
+    if n == 0:
+        return (np.zeros((batch_size, 0), ctx=anchors.ctx),
+                np.zeros((batch_size, 0, 4), ctx=anchors.ctx))
+    if ground_truth.shape[1] == 0:   # padding is no object, either
+        ground_truth = np.full((batch_size, 1, 5), -1., ctx=anchors.ctx)
+    classes, boxes = np.split(ground_truth, [1], axis=2)
+    boxes = boxes * (classes >= 0)   # of padding: without area
+    owner, overlap = _match(boxes, anchors)
+    positive = (overlap > pos_iou).astype('float32')
     drawn = draw(overlap < neg_iou,
                  neg_pos_ratio * np.maximum(positive.sum(axis=1), 1))
-    labels = np.where(positive, classes + 1, drawn.astype('float32') - 1)
-    return labels, offsets
+    labels = np.where(positive, _classes(classes, owner) + 1,
+                      drawn.astype('float32') - 1)
+    return labels, _offsets(boxes, anchors, owner, positive)
 
 
 def _match(boxes, anchors):

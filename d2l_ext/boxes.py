@@ -246,7 +246,6 @@ def batch_nms(rows: np.ndarray, iou_threshold: float,
             valid.sum(axis=1).asnumpy())
 
 
-def to_pixels(boxes, size):
+def to_pixels(boxes, width, height):
     """Boxes (4, n) in units of the image's sides to (n, 4) in pixels."""
-    height, width = size
     return numpy.asarray(boxes).T * [width, height, width, height]

@@ -1,7 +1,7 @@
 """What this package raises: few errors, each with a message that helps."""
 
 __all__ = ['ChapterError', 'CheckpointError', 'CheckpointWarning',
-           'DatasetError', 'DatasetWarning', 'DetectorError',
+           'DatasetError', 'DatasetWarning', 'DetectorError', 'DeviceError',
            'DeviceWarning', 'PretrainedError', 'TrainingError']
 
 
@@ -19,6 +19,10 @@ class DatasetError(ChapterError, ValueError):
 
 class DetectorError(ChapterError, RuntimeError):
     """A stored detector is missing, incomplete or another kind of thing."""
+
+
+class DeviceError(ChapterError, ValueError):
+    """A device that was asked for is not there."""
 
 
 class PretrainedError(ChapterError, RuntimeError):

@@ -80,15 +80,15 @@ def evaluate_detection(detections: Sequence, dataset: VOCDetection,
             numpy.nan}
 
 
-def precision_recall(detections: Sequence, dataset: VOCDetection,
-                     iou_threshold: float = .5
+def precision_recall(detections: Sequence, dataset: VOCDetection
                      ) -> Dict[str, numpy.ndarray]:
     """Precision of each class at a hundred and one levels of recall.
 
     Parameters
     ----------
-    detections, dataset, iou_threshold
-        As for `evaluate_detection`.
+    detections, dataset
+        As for `evaluate_detection`. A detection is right when its IoU is at
+        least 0.5.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def precision_recall(detections: Sequence, dataset: VOCDetection,
         a class without objects. The mean is the average precision.
     """
     precision = _precision(detections, dataset,
-                           numpy.array([iou_threshold]), 101)
+                           numpy.array([.5]), 101)
     return {name: numpy.where(values < 0, numpy.nan, values)
             for name, values in zip(dataset.classes, precision[0].T)}
 
@@ -136,7 +136,8 @@ def _coco(dataset):
     return coco
 
 
-def _annotation(number, image, category, box, **more):
+def coco_annotation(number, image, category, box, **more):
+    """An object or a detection as COCO's format has it, box in pixels."""
     x1, y1, x2, y2 = box
     return {'id': number, 'image_id': image, 'category_id': category,
             'bbox': [x1, y1, x2 - x1, y2 - y1],
@@ -146,7 +147,7 @@ def _annotation(number, image, category, box, **more):
 def _objects(dataset):
     rows = [(image, item) for image, objects in enumerate(dataset.objects)
             for item in objects]
-    return [_annotation(number, image, dataset.classes.index(item.name),
+    return [coco_annotation(number, image, dataset.classes.index(item.name),
                         item.box, iscrowd=int(item.difficult))
             for number, (image, item) in enumerate(rows, 1)]
 
@@ -155,11 +156,10 @@ def _results(detections, dataset):
     rows = []
     for image, detection in enumerate(detections):
         ids, scores, boxes = (a.asnumpy() for a in detection)
-        width, height = dataset.image_size(image)
-        boxes = to_pixels(boxes, (height, width)).tolist()
+        boxes = to_pixels(boxes, *dataset.image_size(image)).tolist()
         rows += zip([image] * len(ids), ids.tolist(), boxes,
                     scores.tolist())
-    return [_annotation(number, image, int(class_id), box, iscrowd=0,
+    return [coco_annotation(number, image, int(class_id), box, iscrowd=0,
                         score=score)
             for number, (image, class_id, box, score) in enumerate(rows, 1)]
 
@@ -188,7 +188,8 @@ def proposal_recall(rpn_preds: List, ground_truths: Sequence,
     """
     found = total = 0
     for (_, boxes), rows in zip(rpn_preds, ground_truths):
-        objects = rows[:int((rows[:, 0] >= 0).sum()), 1:].T
+        objects = rows[:int((rows[:, 0] >= 0).sum()), 1:].T.as_in_ctx(
+            boxes.ctx)
         total += objects.shape[1]
         if objects.shape[1] and boxes.shape[1]:
             overlaps = iou(objects[:, :, None],

@@ -10,46 +10,26 @@ from typing import Callable, List, Optional, Sequence, Tuple, Union
 
 from mxnet import np, npx
 from mxnet.gluon import nn
-from mxnet.gluon.model_zoo import vision
 
 from .anchors import generate_anchors, label_anchors
 from .boxes import anchor_plus_offset, batch_nms, project_box
 from .errors import TrainingError
-from .runtime.files import store_parameters
-from .runtime.pretrained import load_imagenet_parameters
+from .runtime.resnet import (
+    StoredWhole,
+    fixed_input_norm,
+    last_norm,
+    resnet18,
+)
 
 __all__ = ['RPNOutput', 'detection_backbone', 'predict_rpn', 'rpn_anchors',
            'rpn_batch', 'rpn_targets']
 
 SIZES, RATIOS = (.85, .43, .21), (1, 2, .5)
-
-
-class _ResidualBlock(vision.BasicBlockV2):
-    """The model zoo's block; only the addition is another operator.
-
-    Under NumPy semantics `+` leaves oneDNN's memory layout, and to convert
-    to and fro takes a tenth of a training step; `elemwise_add` does not.
-    """
-
-    def hybrid_forward(self, F, x):
-        shortcut = x
-        x = F.npx.activation(self.bn1(x), act_type='relu')
-        if self.downsample:
-            shortcut = self.downsample(x)
-        x = self.conv1(x)
-        x = F.npx.activation(self.bn2(x), act_type='relu')
-        x = self.conv2(x)
-        return F.elemwise_add(x.as_nd_ndarray(), shortcut.as_nd_ndarray()
-                              ).as_np_ndarray()
-
-
-class _Backbone(nn.HybridSequential):
-    """Layers whose parameters are stored whole, or not at all."""
-
-    def save_parameters(self, filename: str, deduplicate: bool = False
-                        ) -> None:
-        """As every block does; an interrupted call spoils no file."""
-        store_parameters(super().save_parameters, filename, deduplicate)
+# An anchor is an object above the first IoU and background below the second;
+# so many background anchors are drawn for each positive one.
+POSITIVE_IOU, NEGATIVE_IOU, NEGATIVES_PER_POSITIVE = .7, .3, 5
+# Of two proposals that overlap more, the better stays.
+NMS_IOU = .7
 
 
 def detection_backbone(num_stages: int = 4,
@@ -83,22 +63,11 @@ def detection_backbone(num_stages: int = 4,
     The layers and parameters of `gluon.model_zoo.vision.resnet18_v2`
     without its global pooling and flatten.
     """
-    resnet = vision.ResNetV2(_ResidualBlock, [2, 2, 2, 2],
-                             [64, 64, 128, 256, 512])
-    if pretrained:
-        load_imagenet_parameters(resnet, pretrained)
-    # MXNet moves the means of a batch normalisation in the backward pass,
-    # which never gets to the first layer. So that layer keeps to the means
-    # that it has (images come normalised), in training as in inference.
-    first = nn.BatchNorm(scale=False, center=False, use_global_stats=True,
-                         params=resnet.features[0].params)
-    # A block begins with its normalisation: after fewer than four stages,
-    # that of the next stage takes the last one's place.
-    norm = (resnet.features[9] if num_stages == 4 else
-            resnet.features[5 + num_stages][0].bn1)
-    backbone = _Backbone()
-    backbone.add(first, *resnet.features[1:5 + num_stages], norm,
-                 nn.Activation('relu'))
+    resnet = resnet18(pretrained)
+    backbone = StoredWhole()
+    backbone.add(fixed_input_norm(resnet),
+                 *resnet.features[1:5 + num_stages],
+                 last_norm(resnet, num_stages), nn.Activation('relu'))
     backbone.hybridize(static_alloc=True, static_shape=True)
     return backbone
 
@@ -185,7 +154,8 @@ def rpn_targets(ground_truth: np.ndarray, anchors: np.ndarray
     box_labels : ndarray, shape (B n, 4)
         Offsets, 0 where the label is not 1.
     """
-    labels, offsets = label_anchors(ground_truth, anchors, .7, .3, 5)
+    labels, offsets = label_anchors(ground_truth, anchors, POSITIVE_IOU,
+                                    NEGATIVE_IOU, NEGATIVES_PER_POSITIVE)
     return np.minimum(labels, 1).reshape(-1), offsets.reshape(-1, 4)
 
 

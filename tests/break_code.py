@@ -45,7 +45,8 @@ BREAKS = [
         ('test_an_interrupted_training_goes_on',
          '            self._seed_for(epoch, number)\n', ''),
         ('test_an_interrupted_training_goes_on',
-         '                self._save(number, sums)\n', ''),
+         '                self._save(number, self._replicas.total(sums.data))\n',
+         ''),
         ('test_two_interrupts_of_one_epoch', 'if number <= done:',
          'if False:'),
         ('test_a_second_interrupt_is_not_held_back',
@@ -99,13 +100,14 @@ BREAKS = [
 
     # Numbers.
     *in_file(
-        'd2l_ext/training.py',
+        'd2l_ext/runtime/run.py',
         ('test_a_loss_that_is_not_finite_stops_training',
-         'if not math.isfinite(batch_loss + norm):', 'if False:'),
+         'if not math.isfinite(loss + gradient_norm):', 'if False:'),
         ('test_a_loss_that_is_not_finite_stops_training',
-         '{_images(train_iter, number)}', ''),
+         '{self._epoch}{names} the', '{self._epoch} the'),
         ('test_a_loss_of_finite_values_may_still_not_be_finite',
-         'math.isfinite(batch_loss + norm)', 'math.isfinite(norm)'),
+         'math.isfinite(loss + gradient_norm)',
+         'math.isfinite(gradient_norm)'),
         ('test_no_batch_at_all', 'if not len(train_iter):', 'if False:')),
     Break('test_batches_of_all_kinds', 'd2l_ext/losses.py',
           'np.maximum(num_positive, 1)', 'num_positive'),

@@ -13,6 +13,8 @@ import matplotlib
 from matplotlib import pyplot as plt
 from mxnet import npx
 
+from d2l_ext.evaluation import coco_annotation
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -36,16 +38,13 @@ def coco_rows(paths, sizes, detections, classes):
     """
     images = [{'id': i, 'file_name': path.name, 'width': w, 'height': h}
               for i, (path, (w, h)) in enumerate(zip(paths, sizes))]
+    rows = [(i, item) for i, found in enumerate(detections)
+            for item in found]
     annotations = [
-        {'image_id': i, 'category_id': classes.index(item.name),
-         'bbox': [round(value, 2) for value in (
-             x1, y1, x2 - x1, y2 - y1)],
-         'area': round((x2 - x1) * (y2 - y1), 2), 'iscrowd': 0,
-         'score': round(item.probability, 4)}
-        for i, found in enumerate(detections) for item in found
-        for x1, y1, x2, y2 in [item.box]]
-    for number, annotation in enumerate(annotations, 1):
-        annotation['id'] = number
+        coco_annotation(number, i, classes.index(item.name),
+                        [round(side, 2) for side in item.box], iscrowd=0,
+                        score=round(item.probability, 4))
+        for number, (i, item) in enumerate(rows, 1)]
     return {'images': images, 'annotations': annotations,
             'categories': [{'id': i, 'name': name}
                            for i, name in enumerate(classes)]}
@@ -61,10 +60,14 @@ def main():
                         default=ROOT / 'build' / 'detections')
     parser.add_argument('--score', type=float, default=.5,
                         help='least probability to report (default 0.5)')
+    parser.add_argument('--device', default='',
+                        help='cpu or gpu(1); a GPU if there is one')
     args = parser.parse_args()
     matplotlib.use('agg')
     npx.set_np()
-    detector = d2l.load_detector(args.detector)
+    device = d2l.devices_named(args.device)[0]
+    print('Detecting on', device)
+    detector = d2l.load_detector(args.detector, device)
     paths, readable, sizes, detections = (
         d2l.list_pictures(args.pictures), [], [], [])
     args.output.mkdir(parents=True, exist_ok=True)

@@ -88,7 +88,9 @@ def run(name, seed):
         recipe.batch_size, recipe.side, recipe.side)
     dataset = test_iter.dataset
     npx.random.seed(seed)
-    detector = d2l.make_detector(recipe, dataset.classes)
+    device = d2l.try_gpu()
+    print('on', device, flush=True)
+    detector = d2l.make_detector(recipe, dataset.classes, device)
     truths = [y for _, Y in d2l.load_batches(dataset, 32) for y in Y]
     steps = []
     for number in range(1, len(recipe.steps) + 1):
@@ -128,11 +130,12 @@ def train_step(recipe, seed, detector, train_iter, test_iter):
     folder = STEPS / hashlib.sha1(key.encode()).hexdigest()[:12]
     about = folder / 'about.json'
     if about.exists():
-        d2l.load_parameters(detector, folder / 'detector.params')
+        d2l.load_parameters(detector, folder / 'detector.params',
+                            d2l.try_gpu())
         return json.loads(about.read_text())
     step, start = recipe.steps[-1], time.perf_counter()
     history, = d2l.train_recipe(recipe._replace(steps=(step,)), detector,
-                                train_iter, test_iter)
+                                train_iter, test_iter, d2l.try_gpu())
     seconds = time.perf_counter() - start
     d2l.save_detector(detector, recipe, folder)
     content = {'stage': step.stage, 'seconds': round(seconds, 1),

@@ -2,8 +2,9 @@
 
     python tools/train_detector.py FOLDER [--recipe best] [--seed 1]
 
-Started by tools/launch.py, or with the variables that docs/scale.md names,
-it is one of the workers that train together.
+It computes on all GPUs that MXNet can use, or on the CPU; --device names
+others. Started by tools/launch.py, or with the variables that docs/scale.md
+names, it is one of the workers that train together.
 """
 import argparse
 import os
@@ -22,19 +23,25 @@ def main():
     parser.add_argument('folder', type=Path)
     parser.add_argument('--recipe', choices=RECIPES, default='best')
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--device', default='',
+                        help='cpu, gpu(1), or several: gpu(0),gpu(1)')
     args = parser.parse_args()
     npx.set_np()
     recipe = RECIPES[args.recipe]
     kvstore = 'dist_sync' if 'DMLC_ROLE' in os.environ else 'device'
-    rank, _ = d2l.worker_of(kvstore)
+    rank, num_workers = d2l.worker_of(kvstore)
+    devices = d2l.devices_named(args.device)
+    if num_workers > 1:   # each takes one of this host's
+        devices = [devices[rank % len(devices)]]
+    print('Training on', ', '.join(map(str, devices)))
     train_iter, test_iter = d2l.load_data_voc_detection(
         recipe.batch_size, recipe.side, recipe.side, kvstore=kvstore)
     npx.random.seed(args.seed)
-    detector = d2l.make_detector(recipe, test_iter.dataset.classes)
+    detector = d2l.make_detector(recipe, test_iter.dataset.classes, devices)
     # Interrupted, the next call goes on.
     unfinished = args.folder / f'unfinished-seed-{args.seed}'
-    d2l.train_recipe(recipe, detector, train_iter, test_iter,
-                     checkpoints=unfinished, kvstore=kvstore)
+    d2l.train_recipe(recipe, detector, train_iter, test_iter, devices,
+                     unfinished, kvstore)
     if rank > 0:
         return
     detections, _ = d2l.detect_batches(detector, test_iter.dataset)

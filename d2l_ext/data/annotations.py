@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Tuple
 
 from defusedxml import DefusedXmlException, ElementTree
 
@@ -44,24 +44,26 @@ def read_annotation(path: os.PathLike) -> List[VOCObject]:
     DatasetError
         When the file is missing, is not XML or lacks part of a box.
     """
-    root = _parse(path)
-    try:
-        return [_read_object(node) for node in root.iter('object')]
-    except (AttributeError, TypeError, ValueError) as error:
-        raise DatasetError(
-            f'{path}: an object needs a <name> and a <bndbox> with the '
-            'numbers <xmin>, <ymin>, <xmax> and <ymax>.') from error
+    return open_annotation(path, lambda root: [
+        _read_object(node) for node in root.iter('object')])
 
 
-def _parse(path):
+def open_annotation(path: os.PathLike, read: Callable) -> Any:
+    """What `read` makes of an annotation; a clear error if it is none."""
     try:
-        return ElementTree.parse(path).getroot()
+        root = ElementTree.parse(path).getroot()
     except FileNotFoundError:
         raise DatasetError(f'{path}: there is no such annotation.') from None
     except (ElementTree.ParseError, DefusedXmlException, LookupError,
             OSError, ValueError) as error:
         raise DatasetError(f'{path}: not an XML annotation ({error}).'
                            ) from error
+    try:
+        return read(root)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DatasetError(
+            f'{path}: an object needs a <name> and a <bndbox> with the '
+            'numbers <xmin>, <ymin>, <xmax> and <ymax>.') from error
 
 
 def _read_object(node):
@@ -82,9 +84,13 @@ def annotated_size(path: os.PathLike) -> Optional[Tuple[int, int]]:
     They are often wrong, and serve only to tell whether a picture that its
     EXIF data turn was annotated before that or after.
     """
-    size = _parse(path).find('size')
+    return open_annotation(path, _size)
+
+
+def _size(root):
     try:
-        return tuple(int(size.find(tag).text) for tag in ('width', 'height'))
+        return tuple(int(root.find(f'size/{tag}').text)
+                     for tag in ('width', 'height'))
     except (AttributeError, TypeError, ValueError):
         return None
 

@@ -14,6 +14,9 @@ __all__ = ['ERROR_KINDS', 'Finding', 'analyse_errors']
 #: Kinds of mistakes, in the order of a plot.
 ERROR_KINDS = ('confusion', 'localisation', 'double', 'background', 'missed')
 
+# What is right, and what touches an object at all.
+RIGHT_IOU, LEAST_IOU = .5, .1
+
 
 class Finding(NamedTuple):
     """A detection, or a missed object, and what is to be said of it.
@@ -31,17 +34,16 @@ class Finding(NamedTuple):
 
 
 def analyse_errors(detections: Sequence, dataset: VOCDetection,
-                   score_threshold: float = .5, iou_threshold: float = .5,
-                   least_iou: float = .1) -> List[Finding]:
+                   score_threshold: float = .5) -> List[Finding]:
     """Sort detections into right ones and kinds of mistakes.
 
     By falling probability, a detection is
 
     * correct, when its IoU with an object of its class that was not found
-      before is at least `iou_threshold`;
+      before is at least 0.5;
     * a double, when that object was found before;
     * a mistake of localisation, when the IoU with an object of its class is
-      at least `least_iou`;
+      at least 0.1;
     * a confusion, when that holds for an object of another class;
     * background else.
 
@@ -56,8 +58,6 @@ def analyse_errors(detections: Sequence, dataset: VOCDetection,
         Knows the objects.
     score_threshold : float
         Detections with a smaller probability do not count.
-    iou_threshold, least_iou : float
-        What is right, and what touches an object at all.
 
     Returns
     -------
@@ -76,15 +76,14 @@ def analyse_errors(detections: Sequence, dataset: VOCDetection,
         ids, scores, boxes = (a.asnumpy() for a in detection)
         order = numpy.argsort(-scores, kind='stable')
         order = order[scores[order] >= score_threshold]
-        width, height = dataset.image_size(image)
-        boxes = to_pixels(boxes[:, order], (height, width)).astype('float32')
+        boxes = to_pixels(boxes[:, order], *dataset.image_size(image)
+                          ).astype('float32')
         names = [dataset.classes[int(i)] for i in ids[order]]
         objects, found = dataset.objects[image], set()
         overlaps = _overlaps(boxes, objects)
         for name, score, box, row in zip(names, scores[order].tolist(),
                                          boxes.tolist(), overlaps):
-            kind = _kind(name, row, objects, found, iou_threshold,
-                         least_iou)
+            kind = _kind(name, row, objects, found)
             if kind:
                 findings.append(Finding(kind, image, name, score,
                                         tuple(box)))
@@ -102,14 +101,14 @@ def _overlaps(boxes, objects):
     return iou(np.array(boxes).T[:, :, None], truth[:, None]).asnumpy()
 
 
-def _kind(name, overlaps, objects, found, iou_threshold, least_iou):
+def _kind(name, overlaps, objects, found):
     """Kind of a detection, '' to leave it out; marks what it finds."""
     def touched(threshold, same_class):
         return [i for i, item in enumerate(objects)
                 if (item.name == name) == same_class
                 and overlaps[i] >= threshold]
 
-    own = touched(iou_threshold, True)
+    own = touched(RIGHT_IOU, True)
     fresh = [i for i in own if i not in found and not objects[i].difficult]
     if fresh:
         found.add(max(fresh, key=lambda i: overlaps[i]))
@@ -118,6 +117,6 @@ def _kind(name, overlaps, objects, found, iou_threshold, least_iou):
         return ''
     if own:
         return 'double'
-    if touched(least_iou, True):
+    if touched(LEAST_IOU, True):
         return 'localisation'
-    return 'confusion' if touched(least_iou, False) else 'background'
+    return 'confusion' if touched(LEAST_IOU, False) else 'background'

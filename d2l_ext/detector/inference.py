@@ -17,7 +17,7 @@ from ..data.batches import load_batches, normalize, to_array
 from ..data.pictures import list_pictures, read_picture, resized
 from ..data.voc import VOCDetection
 from ..rcnn import predict_rcnn
-from ..rpn import predict_rpn, rpn_anchors
+from ..rpn import NMS_IOU, predict_rpn, rpn_anchors
 
 __all__ = ['Detection', 'Detector', 'detect_batches', 'predict_faster_rcnn']
 
@@ -53,10 +53,8 @@ class Detection(NamedTuple):
 
 def predict_faster_rcnn(detector: Detector,
                         images: Union[PictureLike, Iterable[PictureLike]],
-                        score_threshold: float = .5,
-                        nms_threshold: float = .3,
-                        max_detections: int = 100, batch_size: int = 32
-                        ) -> List[List[Detection]]:
+                        score_threshold: float = .5, batch_size: int = 32,
+                        **options) -> List[List[Detection]]:
     """Find objects on pictures of any size.
 
     Parameters
@@ -68,12 +66,10 @@ def predict_faster_rcnn(detector: Detector,
         and files.
     score_threshold : float
         Objects with a smaller probability are left out.
-    nms_threshold : float
-        Of two boxes of a class whose IoU is greater, the better stays.
-    max_detections : int
-        So many objects of a picture at most.
     batch_size : int
         Pictures that go through the network, and are in memory, at once.
+    **options
+        Passed on to `predict_rcnn`.
 
     Returns
     -------
@@ -96,8 +92,8 @@ def predict_faster_rcnn(detector: Detector,
                     else read_picture(image)
                     for image in images[start:start + batch_size]]
         results, _ = _both_stages(
-            detector, _batch(pictures, detector.size), score_threshold,
-            nms_threshold, max_detections)
+            detector, _batch(pictures, detector.size),
+            score_threshold=score_threshold, **options)
         found += [_in_pixels(result, picture.size, detector.classes)
                   for result, picture in zip(results, pictures)]
     return found
@@ -135,16 +131,14 @@ def detect_batches(detector: Detector, dataset: VOCDetection,
     return detections, proposals
 
 
-def _both_stages(detector, X, score_threshold=.01, nms_threshold=.3,
-                 max_detections=100, max_proposals=100):
+def _both_stages(detector, X, **options):
     ctx = next(iter(detector.backbone.collect_params().values())
                ).list_ctx()[0]
     features = detector.backbone(X.as_in_ctx(ctx))
     rpn_preds = predict_rpn(features, detector.rpn_output,
-                            detector.anchor_fn, nms_threshold=.7)
+                            detector.anchor_fn, NMS_IOU)
     return predict_rcnn(features, detector.rcnn_output, rpn_preds,
-                        nms_threshold, score_threshold, max_proposals,
-                        max_detections), rpn_preds
+                        **options), rpn_preds
 
 
 def _batch(pictures, size):
@@ -154,6 +148,6 @@ def _batch(pictures, size):
 
 def _in_pixels(result, size, classes):
     ids, scores, boxes = (a.asnumpy() for a in result)
-    boxes = to_pixels(boxes, size[::-1]).tolist()
+    boxes = to_pixels(boxes, *size).tolist()
     return [Detection(classes[int(i)], score, tuple(box)) for i, score, box
             in zip(ids, scores.tolist(), boxes)]

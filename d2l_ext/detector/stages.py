@@ -12,7 +12,7 @@ from mxnet.gluon import nn
 from ..anchors import draw
 from ..losses import DetectionLoss
 from ..rcnn import faster_rcnn_targets
-from ..rpn import predict_rpn, rpn_anchors, rpn_batch
+from ..rpn import NMS_IOU, predict_rpn, rpn_anchors, rpn_batch
 
 __all__ = ['JointLoss', 'JointOutput', 'faster_rcnn_batch_fn',
            'joint_batch_fn', 'sampled_targets', 'targets_with_ground_truth']
@@ -44,7 +44,7 @@ def faster_rcnn_batch_fn(rpn_output: nn.Block,
                           faster_rcnn_output, anchors):
         with autograd.pause():
             rpn_preds = predict_rpn(backbone_outputs, rpn_output,
-                                    rpn_anchors, nms_threshold=0.7)
+                                    rpn_anchors, NMS_IOU)
             rois, cls_labels, box_labels = faster_rcnn_targets(
                 ground_truths, rpn_preds)
         preds = faster_rcnn_output(backbone_outputs,

@@ -34,8 +34,8 @@ def plot_precision_recall(curves: Dict[str, numpy.ndarray]) -> None:
     plt.show()
 
 
-def show_findings(findings: Sequence[Finding], dataset: VOCDetection,
-                  columns: int = 4) -> None:
+def show_findings(findings: Sequence[Finding], dataset: VOCDetection
+                  ) -> None:
     """Show pictures with what an error analysis says of them.
 
     Parameters
@@ -43,13 +43,12 @@ def show_findings(findings: Sequence[Finding], dataset: VOCDetection,
     findings : sequence of Finding
         One a picture; drawn in orange, dashed where the object was missed.
     dataset : VOCDetection
-        What they were found on; all ground truth is drawn in white.
-    columns : int
-        Pictures side by side. Without findings nothing is drawn.
+        What they were found on; all ground truth is drawn in white. Without
+        findings nothing is drawn.
     """
     if not findings:
         return
-    axes = picture_grid(len(findings), columns, 2.6, 2.8)
+    axes = picture_grid(len(findings), 4, 2.6, 2.8)
     for ax, item in zip(axes, findings):
         ax.imshow(dataset.read_image(item.image))
         objects = dataset.objects[item.image]

@@ -66,7 +66,7 @@ def picture_grid(count, columns, width, height):
 
 
 def _image_grid(X, num_images):
-    """Show the first images of a batch; returns axes and (height, width)."""
+    """Show the first images of a batch; gives axes and (width, height)."""
     images = X[:num_images].asnumpy().transpose(0, 2, 3, 1)
     images = numpy.clip(images * RGB_STD + RGB_MEAN, 0, 1)
     axes = picture_grid(len(images), 4, 2.6, 2.6)
@@ -74,7 +74,7 @@ def _image_grid(X, num_images):
         ax.imshow(image)
         ax.set(xlim=(-.5, image.shape[1] - .5),
                ylim=(image.shape[0] - .5, -.5))
-    return axes, X.shape[2:]
+    return axes, X.shape[:1:-1]
 
 
 def colors_of(ids):
@@ -89,7 +89,7 @@ def show_truth(axes, boxes):
 
 def _show_truth_rows(ax, Y, size):
     rows = Y.asnumpy()
-    show_truth(ax, to_pixels(rows[rows[:, 0] >= 0, 1:].T, size))
+    show_truth(ax, to_pixels(rows[rows[:, 0] >= 0, 1:].T, *size))
 
 
 def show_ground_truth(X: np.ndarray, Y: np.ndarray, classes: Sequence[str],
@@ -111,13 +111,13 @@ def show_ground_truth(X: np.ndarray, Y: np.ndarray, classes: Sequence[str],
     for ax, rows in zip(axes, Y.asnumpy()):
         rows = rows[rows[:, 0] >= 0]
         ids = rows[:, 0].astype(int)
-        show_boxes(ax, to_pixels(rows[:, 1:].T, size),
+        show_boxes(ax, to_pixels(rows[:, 1:].T, *size),
                    [classes[c] for c in ids], colors_of(ids))
     plt.show()
 
 
 def visualize_rpn_preds(X: np.ndarray, Y: np.ndarray, rpn_preds: List,
-                        num_images: int = 4, num_proposals: int = 3) -> None:
+                        num_proposals: int = 3) -> None:
     """Show images with their ground truth and their best proposals.
 
     Parameters
@@ -128,22 +128,21 @@ def visualize_rpn_preds(X: np.ndarray, Y: np.ndarray, rpn_preds: List,
         Ground truth, drawn in white.
     rpn_preds : list of [scores, boxes]
         What `predict_rpn` returns; drawn in colour, with objectness.
-    num_images, num_proposals : int
-        How many to show at most, from the first and from the best.
+    num_proposals : int
+        How many to show at most, from the best, on the first four images.
     """
-    axes, size = _image_grid(X, num_images)
+    axes, size = _image_grid(X, 4)
     for ax, truth, (scores, boxes) in zip(axes, Y, rpn_preds):
         _show_truth_rows(ax, truth, size)
         boxes = boxes[:, :num_proposals].asnumpy()
-        show_boxes(ax, to_pixels(boxes, size), [
+        show_boxes(ax, to_pixels(boxes, *size), [
             f'{s:.2f}' for s in scores[:num_proposals].asnumpy()])
     plt.show()
 
 
 def visualize_rcnn_preds(X: np.ndarray, Y: np.ndarray, detections: List,
-                         classes: Sequence[str], num_images: int = 8,
-                         min_score: float = .5) -> None:
-    """Show images with their ground truth and what was detected.
+                         classes: Sequence[str]) -> None:
+    """Show up to eight images with their ground truth and what was detected.
 
     Parameters
     ----------
@@ -152,21 +151,18 @@ def visualize_rcnn_preds(X: np.ndarray, Y: np.ndarray, detections: List,
     Y : ndarray, shape (B, m, 5)
         Ground truth, drawn in white.
     detections : list of [classes, scores, boxes]
-        What `predict_rcnn` returns; each class has a colour.
+        What `predict_rcnn` returns; each class has a colour. Those with a
+        probability below 0.5 are not drawn.
     classes : sequence of str
         Their names.
-    num_images : int
-        How many to show at most.
-    min_score : float
-        Detections below are not drawn.
     """
-    axes, size = _image_grid(X, num_images)
+    axes, size = _image_grid(X, 8)
     for ax, truth, detection in zip(axes, Y, detections):
         _show_truth_rows(ax, truth, size)
         ids, scores, boxes = (a.asnumpy() for a in detection)
-        sure = scores >= min_score
+        sure = scores >= .5
         ids = ids[sure].astype(int)
-        show_boxes(ax, to_pixels(boxes[:, sure], size),
+        show_boxes(ax, to_pixels(boxes[:, sure], *size),
                    [f'{classes[c]} {score:.2f}'
                     for c, score in zip(ids, scores[sure])], colors_of(ids))
     plt.show()

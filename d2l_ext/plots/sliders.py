@@ -103,8 +103,8 @@ def plot_nms(scores: np.ndarray, boxes: np.ndarray, threshold: float = .5,
         Drawn behind the boxes.
     """
     kept = nms(scores, boxes, threshold).asnumpy()
-    size = (1, 1) if image is None else image.shape[:2]
-    pixels = to_pixels(boxes.asnumpy(), size)
+    height, width = (1, 1) if image is None else image.shape[:2]
+    pixels = to_pixels(boxes.asnumpy(), width, height)
     labels = [f'{s:.2f}' for s in scores.asnumpy()]
     _, panels = plt.subplots(1, 2, figsize=(8, 3.6), layout='constrained')
     for axes, chosen, title in (
@@ -143,9 +143,9 @@ def plot_labels(ground_truth: np.ndarray, anchors: np.ndarray,
                               neg_pos_ratio)
     labels = labels[0].asnumpy()
     height, width = (1, 1) if image is None else image.shape[:2]
-    pixels = to_pixels(anchors.asnumpy(), (height, width))
+    pixels = to_pixels(anchors.asnumpy(), width, height)
     truth = ground_truth.asnumpy()
-    truth = to_pixels(truth[truth[:, 0] >= 0, 1:].T, (height, width))
+    truth = to_pixels(truth[truth[:, 0] >= 0, 1:].T, width, height)
     _, panels = plt.subplots(1, 3, figsize=(10, 3), layout='constrained')
     for axes, chosen, name, color in zip(
             panels, (labels > 0, labels == 0, labels < 0),

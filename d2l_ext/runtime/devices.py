@@ -1,14 +1,15 @@
 """Which device to compute on."""
+import re
 import warnings
 from typing import List
 
 import mxnet
 from mxnet import npx
 
-from ..errors import DeviceWarning
+from ..errors import DeviceError, DeviceWarning
 from .cuda import cards, has_kernels
 
-__all__ = ['try_all_gpus', 'try_gpu']
+__all__ = ['devices_named', 'try_all_gpus', 'try_gpu']
 
 
 def usable(card) -> bool:
@@ -60,3 +61,38 @@ def try_all_gpus() -> List[mxnet.Context]:
         if usable(cards()[i]):
             found.append(npx.gpu(i))
     return found or [npx.cpu()]
+
+
+def devices_named(text: str) -> List[mxnet.Context]:
+    """The devices that a user names.
+
+    Parameters
+    ----------
+    text : str
+        `cpu`, `gpu`, `gpu(1)`, or several of them between commas; nothing
+        stands for what `try_all_gpus` finds.
+
+    Returns
+    -------
+    list of mxnet.Context
+        In the order of the text.
+
+    Raises
+    ------
+    DeviceError
+        When one of them is no device, or not there.
+    """
+    if not text.strip():
+        return try_all_gpus()
+    found = []
+    for name in text.split(','):
+        kind = re.fullmatch(r'\s*(cpu|gpu)(?:\((\d+)\))?\s*', name)
+        if not kind:
+            raise DeviceError(f'{name!r} names no device. Name cpu, gpu, '
+                              'gpu(1), or several of them: gpu(0),gpu(1).')
+        device = mxnet.Context(kind[1], int(kind[2] or 0))
+        if kind[1] == 'gpu' and device.device_id >= npx.num_gpus():
+            raise DeviceError(f'{device}: there is no such GPU; MXNet finds '
+                              f'{npx.num_gpus()}. `make doctor` says why.')
+        found.append(device)
+    return found

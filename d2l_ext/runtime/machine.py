@@ -35,14 +35,6 @@ def describe_machine() -> str:
     return '\n'.join(lines)
 
 
-def has_bfloat16() -> bool:
-    """Whether the processor computes with bfloat16 by itself."""
-    try:
-        return ' avx512_bf16' in Path('/proc/cpuinfo').read_text()
-    except OSError:
-        return False
-
-
 def processor() -> str:
     """Model of the processor, or at least its architecture."""
     try:

@@ -16,6 +16,8 @@ from types import SimpleNamespace
 
 import d2l_ext as d2l  # isort: skip
 import numpy
+
+sys.path.append(str(Path(__file__).parents[1]))   # for `helpers`
 import test_replicas
 from mxnet import np, npx
 

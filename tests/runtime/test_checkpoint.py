@@ -17,13 +17,14 @@ from helpers import ROOT, random_truth
 from mxnet import cpu, init, np, npx
 from mxnet.gluon import nn
 
-from d2l_ext import Epoch, TrainingError
+from d2l_ext import TrainingError
 from d2l_ext.distributed.replicas import Replicas
 from d2l_ext.errors import CheckpointError, CheckpointWarning
 from d2l_ext.losses import DetectionLoss
 from d2l_ext.rpn import RPNOutput, detection_backbone, rpn_batch
 from d2l_ext.runtime.checkpoint import Checkpoint, interrupts_noted
 from d2l_ext.runtime.files import replacing
+from d2l_ext.runtime.run import Epoch
 from d2l_ext.training import train_detection
 
 NUM_BATCHES, NUM_EPOCHS = 4, 3
@@ -349,6 +350,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
 KILLED_WRITE = """
 import os, signal, sys
 from d2l_ext.runtime.files import replacing
+from d2l_ext.runtime.run import Epoch
 with replacing(sys.argv[1]) as partial:
     partial.write_text('half of the sec')
     os.kill(os.getpid(), signal.SIGKILL)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from helpers import ROOT
 
-from d2l_ext import DeviceWarning, try_all_gpus, try_gpu
+from d2l_ext import try_all_gpus, try_gpu
+from d2l_ext.errors import DeviceWarning
 from d2l_ext.runtime import cuda, devices
 
 HERE = Path(sysconfig.get_path('purelib'))

@@ -1,10 +1,10 @@
 """Inference in bfloat16."""
+import bfloat16
 import pytest
+from bfloat16 import with_bfloat16
 from mxnet import np, npx
 from numpy.testing import assert_allclose
 
-from d2l_ext.detector import low_precision
-from d2l_ext.detector.low_precision import with_bfloat16
 from d2l_ext.detector.recipes import Recipe, make_detector
 
 SMALL = Recipe(side=64, num_stages=3, pooling='align', num_hidden=8)
@@ -13,7 +13,7 @@ SMALL = Recipe(side=64, num_stages=3, pooling='align', num_hidden=8)
 @pytest.fixture
 def detector(monkeypatch):
     # MXNet emulates what the processor may not have: slowly.
-    monkeypatch.setattr(low_precision, 'has_bfloat16', lambda: True)
+    monkeypatch.setattr(bfloat16, 'has_bfloat16', lambda: True)
     npx.random.seed(0)
     return make_detector(SMALL, ['cat', 'dog'])
 
@@ -48,5 +48,5 @@ def test_parameters_are_shared(detector):
 
 
 def test_without_the_processor_nothing_changes(detector, monkeypatch):
-    monkeypatch.setattr(low_precision, 'has_bfloat16', lambda: False)
+    monkeypatch.setattr(bfloat16, 'has_bfloat16', lambda: False)
     assert with_bfloat16(detector) is detector

@@ -2,14 +2,20 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 from mxnet import gluon, np, symbol
 from mxnet.contrib import amp
 
-from ..runtime.machine import has_bfloat16
-from .inference import Detector
+from d2l_ext.detector.inference import Detector
 
-__all__ = ['with_bfloat16']
+
+def has_bfloat16() -> bool:
+    """Whether the processor computes with bfloat16 by itself."""
+    try:
+        return ' avx512_bf16' in Path('/proc/cpuinfo').read_text()
+    except OSError:
+        return False
 
 
 def with_bfloat16(detector: Detector) -> Detector:
