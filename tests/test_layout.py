@@ -1,5 +1,9 @@
 """The layers of the library: imports lead down, never up or around."""
 import ast
+import shutil
+import subprocess
+import sys
+import zipfile
 
 import pytest
 from helpers import ROOT
@@ -36,3 +40,20 @@ def test_each_folder_says_what_lives_in_it():
             # Before MXNet is loaded, some modules are imported alone.
             assert len(tree.body) == 1, folder
             assert len(ast.get_docstring(tree)) > 80
+
+
+def test_a_wheel_holds_the_whole_library(tmp_path):
+    """An editable install would not show what is left out."""
+    for name in ('pyproject.toml', 'README.md', 'LICENSE'):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(LIBRARY, tmp_path / 'd2l_ext')
+    subprocess.run(
+        [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps',
+         '--no-build-isolation', '--no-index', '--wheel-dir', tmp_path,
+         tmp_path], check=True)
+    wheel, = tmp_path.glob('*.whl')
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist()
+                if name.startswith('d2l_ext/')}
+    assert held == {path.relative_to(ROOT).as_posix()
+                    for path in LIBRARY.rglob('*.py')}
