@@ -6,7 +6,6 @@
 import functools
 import sys
 import time
-from unittest import mock
 
 import d2l_ext as d2l  # isort: skip
 import mxnet
@@ -15,7 +14,7 @@ from bfloat16 import with_bfloat16
 from mxnet import autograd, cpu, init, np, npx
 from worker import serve
 
-from d2l_ext import rcnn, rpn, training
+from d2l_ext import rcnn, rpn
 from d2l_ext.detector import stages
 
 BATCH_SIZE, SIDE = 32, 256
@@ -87,12 +86,10 @@ def training_step(stage, sizes=d2l.rpn.SIZES, num_objects=None, **shape):
             models[1], anchor_fn)
 
     def run():
-        # The plot, drawn once an epoch, is not part of a step.
-        with mock.patch.object(training, 'LivePlot'):
-            # At a rate this small the models, and so the number of
-            # proposals, stay what they are.
-            d2l.train_detection(models[0], output, batch_fn, data, [],
-                                d2l.DetectionLoss(1), 1, 1e-9, 1e-9, cpu())
+        # At a rate this small the models, and so the number of proposals,
+        # stay what they are.
+        d2l.train_detection(models[0], output, batch_fn, data, [],
+                            d2l.DetectionLoss(1), 1, 1e-9, 1e-9, cpu())
         mxnet.nd.waitall()
     return run
 
@@ -156,10 +153,9 @@ def data_wait():
 
     def run():
         timed = TimedIterator(loader, 4)
-        with mock.patch.object(training, 'LivePlot'):
-            epoch, = d2l.train_detection(
-                model, output, rpn.rpn_batch, timed, [],
-                d2l.DetectionLoss(1), 1, 1e-9, 1e-9, cpu())
+        epoch, = d2l.train_detection(
+            model, output, rpn.rpn_batch, timed, [], d2l.DetectionLoss(1), 1,
+            1e-9, 1e-9, cpu())
         return {'share': timed.waited / epoch.seconds}
     return run
 
@@ -172,8 +168,7 @@ def joint_step():
     data = [batch(recipe.batch_size)]
 
     def run():
-        with mock.patch.object(training, 'LivePlot'):
-            d2l.train_recipe(recipe, detector, data, [])
+        d2l.train_recipe(recipe, detector, data, [])
         mxnet.nd.waitall()
     return run
 

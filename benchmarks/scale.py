@@ -134,7 +134,8 @@ def work_exchange(compression=None):
     from mxnet import np, npx
     npx.set_np()
     rank, _ = d2l.worker_of('dist_sync')
-    store = d2l.replicas._distributed_store('dist_sync')
+    store = d2l.distributed.replicas._distributed_store(
+        'dist_sync')
     if compression:
         store.set_gradient_compression(compression)
     arrays = [np.ones(LENGTH) for _ in range(ARRAYS)]

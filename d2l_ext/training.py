@@ -108,15 +108,14 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
                           backbone in trainers, run.replicas)
     with run:
         for epoch in run.epochs():
-            train, test = Accumulator(5), Accumulator(4)
+            train = Accumulator(5)
             for batch in run.batches(train):
                 train.add(*_train_batch(batch, forward, loss, trainers, run))
-            for batch in test_iter:
-                test.add(*_count(forward(batch)))
+            test = _evaluate(test_iter, forward)
             loss_sum, *counts = run.replicas.total(train.data)
             run.end_epoch(Epoch(
                 epoch, loss_sum / len(train_iter), *_errors(counts),
-                *_errors(run.replicas.total(test.data)), run.seconds()))
+                *_errors(run.replicas.total(test)), run.seconds()))
     if run.replicas.rank == 0:
         print(run.history[-1])
     return run.history
@@ -168,6 +167,14 @@ def _train_batch(batch, forward, loss, trainers, run):
     for trainer in trainers.values():
         trainer.step(1)
     return batch_loss, *_count(outputs)
+
+
+def _evaluate(test_iter, forward):
+    """Sums of what `_count` counts, over all batches."""
+    sums = Accumulator(4)
+    for batch in test_iter:
+        sums.add(*_count(forward(batch)))
+    return sums.data
 
 
 def _clip_gradients(models, ctx):

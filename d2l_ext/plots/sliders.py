@@ -14,6 +14,7 @@ from mxnet import np, npx
 
 from ..anchors import generate_anchors, label_anchors
 from ..boxes import iou, nms, to_pixels
+from ..rpn import NEGATIVE_IOU, NEGATIVES_PER_POSITIVE, POSITIVE_IOU
 from .pictures import COLORS, colors_of, show_boxes
 
 __all__ = ['plot_anchors', 'plot_iou', 'plot_labels', 'plot_nms',
@@ -123,8 +124,9 @@ def plot_nms(scores: np.ndarray, boxes: np.ndarray, threshold: float = .5,
 
 
 def plot_labels(ground_truth: np.ndarray, anchors: np.ndarray,
-                pos_iou: float = .7, neg_iou: float = .3,
-                neg_pos_ratio: float = 5,
+                pos_iou: float = POSITIVE_IOU,
+                neg_iou: float = NEGATIVE_IOU,
+                neg_pos_ratio: float = NEGATIVES_PER_POSITIVE,
                 image: Optional[numpy.ndarray] = None) -> None:
     """Show positive, negative and ignored anchors side by side.
 
