@@ -1,10 +1,10 @@
-"""Measure what a training step costs, and what the rest adds to it.
+"""Measure the cost of a training step, and what surrounds the backbone.
 
     python benchmarks/bench.py run      measure, write build/bench.json
-    python benchmarks/bench.py check    fail where it misses a goal
+    python benchmarks/bench.py check    fail if it misses a goal
 
-What is compared takes turns on an otherwise idle machine; figures are
-medians, and a ratio is that of two medians.
+Workloads that are compared take turns, on an otherwise idle machine. Figures
+are medians; a ratio is one of medians.
 """
 import argparse
 import json
@@ -28,19 +28,19 @@ HERE, BUILD = ROOT / 'benchmarks', ROOT / 'build'
 RESULT, GLUONCV = BUILD / 'bench.json', BUILD / 'gluoncv'
 OURS = sys.executable, HERE / 'ours.py'
 PICTURES = 1300
-# Peaks of memory for one median: by chance they scatter by a batch.
+# Measurements of a peak of memory: they vary by a batch.
 PEAKS = 5
-# GluonCV needs no newer ones, and MXNet bears no newer NumPy.
+# MXNet does not work with a newer NumPy.
 REQUIREMENTS = ('gluoncv==0.10.5', 'mxnet==1.9.1', 'numpy==1.23.5')
 
 
 class Row(NamedTuple):
-    """Two workloads, and what the ratio of their seconds should be.
+    """Two workloads, and the goal for the ratio of their times.
 
-    `ours` and `other` are workload and worker. A goal with `at_least` is a
-    lower bound of other / ours, else an upper bound of ours / other; None
-    is no goal. Times are means of `repetitions`, to be long enough, and
-    the two take `turns` in each round, where a goal is close.
+    `ours` and `other` are pairs of workload and worker. With `at_least`, the
+    goal is a lower bound of other / ours, otherwise an upper bound of
+    ours / other; None means no goal. A short workload is run `repetitions`
+    times; where a goal is close, the two take several `turns` in each round.
     """
     title: str
     ours: tuple
@@ -88,9 +88,9 @@ STEPS = ('backbone', 'RPN step', 'Faster R-CNN step')
 
 
 class Curve(NamedTuple):
-    """How the time of a step grows with one thing.
+    """How the time of a step grows with one quantity.
 
-    `argument` makes the workloads' `option` of a value.
+    `argument` turns a value into the workloads' `option`.
     """
     title: str
     option: str
@@ -101,7 +101,7 @@ class Curve(NamedTuple):
 
 CURVES = [
     Curve('images in a batch', 'batch_size', (4, 8, 16, 32, 64), {}),
-    # Three ratios for the first size, one for each other: 64 cells.
+    # 64 cells; three ratios for the first size, one for each other size.
     Curve('anchors of an image', 'sizes', (192, 320, 640, 1280, 2560),
           {'batch_size': 8},
           lambda n: [.2 + .6 * i / 40 for i in range(n // 64 - 2)]),
@@ -113,7 +113,7 @@ CURVES = [
 
 
 def make_gluoncv():
-    """Its own environment, made once; returns its Python."""
+    """Make an environment for GluonCV, once; returns its Python."""
     python = GLUONCV / 'bin' / 'python'
     if not (GLUONCV / 'ready').exists():
         subprocess.run([sys.executable, '-m', 'venv', '--clear', GLUONCV],
@@ -126,7 +126,7 @@ def make_gluoncv():
 
 
 def import_seconds(module, repetitions):
-    """Seconds that a fresh interpreter takes for its imports."""
+    """Seconds that a fresh interpreter takes to import a module."""
     code = {'d2l_ext': 'import d2l_ext',
             'd2l': 'import mxnet; import d2l.mxnet'}[module]
     start = time.perf_counter()
@@ -142,9 +142,9 @@ def peak_memory(*what):
 
 
 def measure(repetitions, curves=None):
-    """Everything that build/bench.json holds; given curves are kept."""
+    """The content of build/bench.json; curves that are given are kept."""
     threads = len(os.sched_getaffinity(0))
-    # What MXNet takes unless it is told: half of the cores.
+    # MXNet's default: half of the cores.
     plain_threads = str(max(1, threads // 2))
     settings = json.dumps({'side': 256, 'batch_size': 8})
     workers = {
@@ -172,8 +172,8 @@ def measure(repetitions, curves=None):
             'data wait': shares, 'curves': curves, 'memory': {
                 'bare': peak_memory('bare'),
                 'decoded': peak_memory('decoded', PICTURES),
-                # As many batches of each: threads that make some at the
-                # same time need most, and the more, the likelier that is.
+                # The same number of batches from each: the peak, several
+                # batches made at the same time, gets likelier with it.
                 'loader': {n: statistics.median(
                     peak_memory('loader', n, 10 * PICTURES // n)
                     for _ in range(PEAKS))
@@ -184,7 +184,7 @@ def measure_curve(curve, repetitions):
     """Seconds by workload and value."""
     taken = {name: {} for name in STEPS}
     for value in curve.values:
-        # A process for each, for together they would fill the memory.
+        # One process each: together they would fill the memory.
         ours = Worker(OURS)
         options = {**curve.fixed, curve.option: curve.argument(value)}
         shape = {key: options[key] for key in ('batch_size', 'side')
@@ -218,7 +218,7 @@ def quartiles(values):
 
 
 def verdicts(result):
-    """Title, ratio, goal and whether it is met, for each goal."""
+    """Title, ratio, goal and whether it is met, row by row."""
     for row in ROWS:
         value = ratio(row, result['rows'][row.title])
         if row.goal is None:
@@ -246,12 +246,13 @@ def main():
     parser.add_argument('what', choices=('run', 'check'))
     parser.add_argument('--repetitions', type=int, default=3)
     parser.add_argument('--keep-curves', action='store_true',
-                        help='from the last run: they take half of the time')
+                        help='those of the last run: half of the time')
     args = parser.parse_args()
     if args.what == 'run':
         BUILD.mkdir(exist_ok=True)
         if args.keep_curves and not RESULT.exists():
-            parser.error(f'{RESULT} does not exist: measure curves, too.')
+            parser.error(f'{RESULT} does not exist: run without '
+                         '--keep-curves first.')
         curves = (json.loads(RESULT.read_text())['curves']
                   if args.keep_curves else None)
         RESULT.write_text(json.dumps(measure(args.repetitions, curves),

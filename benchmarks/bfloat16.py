@@ -11,7 +11,7 @@ from d2l_ext.detector.inference import Detector
 
 
 def has_bfloat16() -> bool:
-    """Whether the processor computes with bfloat16 by itself."""
+    """Whether the processor has instructions for bfloat16."""
     try:
         return ' avx512_bf16' in Path('/proc/cpuinfo').read_text()
     except OSError:
@@ -19,12 +19,12 @@ def has_bfloat16() -> bool:
 
 
 def with_bfloat16(detector: Detector) -> Detector:
-    """The same detector, whose backbone convolves in bfloat16.
+    """The same detector with the backbone's convolutions in bfloat16.
 
-    A bfloat16 has the range of a float32 with 8 bits of its 24 bits of
-    precision, and a processor that knows it multiplies twice as many at a
-    time. Features differ in the third digit, probabilities of detections
-    in the second or third.
+    A bfloat16 has the range of a float32, but 8 bits of precision instead of
+    24; a processor that supports it multiplies twice as many at a time.
+    Features differ in the third digit, the probabilities of detections in the
+    second or third.
 
     Parameters
     ----------
@@ -34,14 +34,14 @@ def with_bfloat16(detector: Detector) -> Detector:
     Returns
     -------
     Detector
-        Its backbone is for inference only and shares the parameters of the
-        original one, so that it follows a training of that. On a device or
-        a processor without bfloat16, where emulating it would take longer,
-        `detector` itself.
+        Its backbone is for inference only. It shares the parameters of the
+        original one and so follows its training. `detector` itself on a
+        device or processor without bfloat16, where emulation would take
+        longer.
 
     Notes
     -----
-    `mx.contrib.amp.convert_symbol` with its own list of operators that
+    `mx.contrib.amp.convert_symbol` with its default list of operators that
     tolerate low precision: the convolutions.
     """
     parameters = detector.backbone.collect_params()
@@ -51,11 +51,11 @@ def with_bfloat16(detector: Detector) -> Detector:
     images = symbol.var('images').as_np_ndarray()
     low = amp.convert_symbol(detector.backbone(images), 'bfloat16')
     with warnings.catch_warnings():
-        # It can't tell the type of the images before it sees some.
+        # It can't infer the type of the images before it sees some.
         warnings.filterwarnings('ignore', 'Cannot decide type')
         backbone = gluon.SymbolBlock(low.as_np_ndarray(), images,
                                      params=parameters)
-    # Convolutions take in what follows them, which saves a tenth more.
+    # Fusing convolutions with what follows them saves another tenth.
     backbone.optimize_for(np.zeros((1, 3, *detector.size), ctx=ctx),
                           backend='MKLDNN', static_alloc=True,
                           static_shape=True)

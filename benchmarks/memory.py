@@ -1,4 +1,4 @@
-"""Print the memory, in bytes, that reading a data set takes at most.
+"""Print the peak of memory, in bytes, while a data set is read.
 
     python benchmarks/memory.py bare             only the imports
     python benchmarks/memory.py loader 1300 10   ten epochs, decoded as needed
@@ -17,7 +17,7 @@ SIDE = 256
 
 
 def enlarged_set(folder, num_pictures):
-    """As many pictures as wanted: links to those of the embedded set."""
+    """A data set of any size: links to pictures of the embedded set."""
     source, _ = d2l.voc_dir()
     names = (source / 'ImageSets/Main/train.txt').read_text().split()
     root = Path(folder)
@@ -27,7 +27,7 @@ def enlarged_set(folder, num_pictures):
     for number, name in enumerate(new):
         old = names[number % len(names)]
         for kind, suffix in (('JPEGImages', 'jpg'), ('Annotations', 'xml')):
-            # Of a Path Python would keep more than the data set does.
+            # Python would keep more of a Path than the data set does.
             os.symlink(f'{source.resolve()}/{kind}/{old}.{suffix}',
                        f'{root}/{kind}/{name}.{suffix}')
     for class_name in ('cat', 'dog'):

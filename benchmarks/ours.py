@@ -1,7 +1,7 @@
-"""What is measured of this project, as workloads for `worker.serve`.
+"""Workloads of this project, for `worker.serve`.
 
     python benchmarks/ours.py            the library as it is
-    python benchmarks/ours.py plain      without any of its haste
+    python benchmarks/ours.py plain      with loops, and not compiled
 """
 import functools
 import sys
@@ -23,7 +23,7 @@ PLAIN = sys.argv[1:] == ['plain']
 
 
 def replace_helpers():
-    """Loops in place of array operations, for the life of the process."""
+    """Replace array operations by loops, for the life of the process."""
     rpn.label_anchors = rcnn.label_anchors = plain.label_anchors
     for module in (rpn, stages, d2l):
         module.predict_rpn = plain.predict_rpn
@@ -57,7 +57,7 @@ def backbone():
 
 
 def backbone_alone(**shape):
-    """Forward and backward pass, as training has to do them anyway."""
+    """Forward and backward pass of the backbone, which training needs."""
     model, (X, _) = backbone(), batch(**shape)
 
     def run():
@@ -69,7 +69,7 @@ def backbone_alone(**shape):
 
 
 def training_step(stage, sizes=d2l.rpn.SIZES, num_objects=None, **shape):
-    """One batch through `train_detection`, with all that belongs to it."""
+    """One batch through `train_detection`, with everything it does."""
     anchor_fn = functools.partial(d2l.rpn_anchors, sizes=sizes)
     models = [backbone(), d2l.RPNOutput(len(sizes) + 2),
               d2l.FasterRCNNOutput(len(CLASSES))]
@@ -86,8 +86,8 @@ def training_step(stage, sizes=d2l.rpn.SIZES, num_objects=None, **shape):
             models[1], anchor_fn)
 
     def run():
-        # At a rate this small the models, and so the number of proposals,
-        # stay what they are.
+        # At such a small rate the models, and so the number of proposals,
+        # do not change.
         d2l.train_detection(models[0], output, batch_fn, data, [],
                             d2l.DetectionLoss(1), 1, 1e-9, 1e-9, cpu())
         mxnet.nd.waitall()
@@ -95,7 +95,7 @@ def training_step(stage, sizes=d2l.rpn.SIZES, num_objects=None, **shape):
 
 
 def both_steps():
-    """A step of each of the chapter's two trainings."""
+    """One step of each of the chapter's two trainings."""
     first, second = training_step('rpn'), training_step('rcnn')
 
     def run():
@@ -116,7 +116,7 @@ def proposals(predict_rpn=rpn.predict_rpn):
 
 
 def labels(label_anchors=d2l.label_anchors):
-    """Of 32 images x 320 anchors x 4 objects."""
+    """Labels of 32 images x 320 anchors x 4 objects."""
     anchors = d2l.generate_anchors(8, 8, d2l.rpn.SIZES, d2l.rpn.RATIOS)
     truth = random_truth(BATCH_SIZE, 4)
 
@@ -127,7 +127,7 @@ def labels(label_anchors=d2l.label_anchors):
 
 
 class TimedIterator:
-    """Some batches, and how long their user waited for them."""
+    """Gives batches, and measures how long the loop waits for them."""
 
     def __init__(self, loader, length):
         self._loader, self._length, self.waited = loader, length, 0.
@@ -146,7 +146,7 @@ class TimedIterator:
 
 
 def data_wait():
-    """Share of four training steps that is spent on waiting for data."""
+    """Share of the time of four training steps spent waiting for data."""
     loader = d2l.load_batches(drawn('train'), BATCH_SIZE, True)
     model, output = backbone(), d2l.RPNOutput()
     output.initialize(init.Xavier())
@@ -185,7 +185,7 @@ def inference(prepare=lambda detector: detector):
 
 
 def inference_in_training_form():
-    """The same, with the forward pass that a training step has."""
+    """The same with the forward pass of a training step."""
     detect = inference()
 
     def run():
@@ -195,7 +195,7 @@ def inference_in_training_form():
 
 
 def forward_in_training_form():
-    """Of that, the backbone alone."""
+    """The backbone's part of it."""
     model, (X, _) = backbone(), batch()
 
     def run():

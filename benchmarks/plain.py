@@ -1,7 +1,7 @@
-"""Labels and proposals as one would first write them: loop by loop.
+"""Labels and proposals as one would first write them: with loops.
 
-Arguments and results are those of `d2l_ext`; there, the same is done with
-array operations. Kept to see what they save.
+Arguments and results are those of `d2l_ext`, which uses array operations.
+This is kept to show what they save.
 """
 import math
 import random
@@ -40,6 +40,27 @@ def moved(anchor, offsets):
     return [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
 
 
+def match(anchors, objects):
+    """Object and IoU of each anchor; (IoU, object) of those that are best."""
+    best = [(0., -1)] * len(objects)     # IoU and anchor
+    owners, overlaps = [], []
+    for i, anchor in enumerate(anchors):
+        owner, most = -1, 0.
+        for k, item in enumerate(objects):
+            overlap = iou(anchor, item[1:])
+            if overlap > most:
+                owner, most = k, overlap
+            if overlap > best[k][0]:
+                best[k] = overlap, i
+        owners.append(owner)
+        overlaps.append(most)
+    forced = {}
+    for k, (overlap, i) in enumerate(best):
+        if i >= 0 and overlap > forced.get(i, (0., -1))[0]:
+            forced[i] = overlap, k
+    return owners, overlaps, forced
+
+
 def label_anchors(ground_truth, anchors, pos_iou, neg_iou, neg_pos_ratio,
                   rows_of=np.ndarray.asnumpy):
     """Loop over NumPy's rows; `np.ndarray.tolist` makes that much faster."""
@@ -47,24 +68,8 @@ def label_anchors(ground_truth, anchors, pos_iou, neg_iou, neg_pos_ratio,
     anchors = rows_of(anchors.T)
     for rows in rows_of(ground_truth):
         objects = [row for row in rows if row[0] >= 0]
-        labels, offsets = [], []
-        best = [(0., -1)] * len(objects)     # overlap and anchor
-        owners, overlaps = [], []
-        for i, anchor in enumerate(anchors):
-            owner, most = -1, 0.
-            for k, item in enumerate(objects):
-                overlap = iou(anchor, item[1:])
-                if overlap > most:
-                    owner, most = k, overlap
-                if overlap > best[k][0]:
-                    best[k] = overlap, i
-            owners.append(owner)
-            overlaps.append(most)
-        forced = {}
-        for k, (overlap, i) in enumerate(best):
-            if i >= 0 and overlap > forced.get(i, (0., -1))[0]:
-                forced[i] = overlap, k
-        background = []
+        owners, overlaps, forced = match(anchors, objects)
+        labels, offsets, background = [], [], []
         for i, anchor in enumerate(anchors):
             owner = forced[i][1] if i in forced else owners[i]
             if i in forced or overlaps[i] > pos_iou:

@@ -1,18 +1,17 @@
-"""Measure what training on several hosts costs, and write tables of it.
+"""Measure the cost of training on several hosts.
 
     python benchmarks/scale.py measure [PART ...]   # as root, with ip and tc
-    python benchmarks/scale.py accuracy [SEED ...]  # for half an hour
+    python benchmarks/scale.py accuracy [SEED ...]  # takes half an hour
     python benchmarks/scale.py page       # renew the tables of docs/scale.md
 
 Hosts are network namespaces around a bridge, each with a cable of its own
-that lets pass so many bits a second in either direction. What is measured is
-stored in docs/scale.json.
+whose rate is limited in both directions. Measurements are stored in
+docs/scale.json.
 """
 import argparse
 import contextlib
 import json
 import os
-import re
 import signal
 import statistics
 import subprocess
@@ -21,6 +20,7 @@ import time
 from pathlib import Path
 
 import scale_model
+from tables import renew, table
 
 ROOT = Path(__file__).parent.parent
 MEASURED = ROOT / 'docs' / 'scale.json'
@@ -29,19 +29,19 @@ MBIT = 1e6
 # Ten arrays of 0.25 million numbers, so that exchanges take a second.
 ARRAYS, LENGTH = 10, 250_000
 NUM_STEPS = 4
-# For the model: Gbit/s, workers, and seconds that a worker computes for two
-# pictures of 600 x 800 pixels: measured on two cores (docs/performance.md has
-# 2.55 s for 32 pictures of 256 x 256), and assumed for a GPU.
+# For the model: Gbit/s, workers, and the seconds that a worker computes for
+# two pictures of 600 x 800 pixels: scaled from a measurement on two cores,
+# 2.55 s for 32 pictures of 256 x 256 pixels, and assumed for a GPU.
 RATES, WORKERS = (1, 10, 100), (8, 64, 512)
 COMPUTE = {'two cores': 2.55 / (32 * 256**2) * 2 * 600 * 800, 'a GPU': .1}
 ITERATIONS = 80_000
 # Workers, servers, Mbit/s.
 EXCHANGES = [(1, 1, 100), (2, 1, 100), (4, 1, 100), (2, 2, 100), (4, 2, 100),
              (2, 1, 200)]
-# What compression is tried with: None is none, the first is MXNet's own.
+# Thresholds of the compression: none at all, MXNet's default, smaller ones.
 THRESHOLDS = (None, .5, .005, .0005)
 SEEDS = (1, 2)
-# What batch normalisation keeps, and what the loss counts.
+# Statistics of batch normalisation, and counts of the loss.
 NO_GRADIENTS = ('running_mean', 'running_var', 'counts')
 
 
@@ -51,7 +51,7 @@ def run(command):
 
 @contextlib.contextmanager
 def hosts(number, rate):
-    """Names of namespaces with addresses 10.78.0.1 and so on."""
+    """Namespaces with the addresses 10.78.0.1, ...; gives their names."""
     switch = f'd2l-switch-{os.getpid()}'
     names = [f'd2l-host-{os.getpid()}-{i}' for i in range(number)]
     limit = f'root tbf rate {rate}mbit burst 256kb latency 200ms'
@@ -77,7 +77,7 @@ def hosts(number, rate):
 
 
 def train(what, num_workers, num_servers, rate, **options):
-    """Let workers measure; what worker 0 says."""
+    """Run a workload on workers; returns the result of worker 0."""
     environment = {
         **os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1',
         'DMLC_PS_ROOT_URI': '10.78.0.1', 'DMLC_PS_ROOT_PORT': '9500',
@@ -105,7 +105,7 @@ def train(what, num_workers, num_servers, rate, **options):
 
 
 def sent_and_received():
-    """Bytes that have passed this host's cable."""
+    """Bytes that this host has sent and received over its cable."""
     for line in Path('/proc/self/net/dev').read_text().splitlines():
         name, _, numbers = line.partition(':')
         if name.strip() == 'cable':
@@ -115,7 +115,7 @@ def sent_and_received():
 
 
 def timed(step):
-    """Medians over steps: seconds, bytes sent, bytes received."""
+    """Medians over several steps: seconds, bytes sent, bytes received."""
     step()
     rows = []
     for _ in range(NUM_STEPS):
@@ -129,13 +129,14 @@ def timed(step):
 
 
 def work_exchange(compression=None):
-    """Add up arrays, and nothing else."""
+    """Exchange arrays, and nothing else."""
     import d2l_ext as d2l  # isort: skip
     from mxnet import np, npx
+
+    from d2l_ext.distributed.replicas import _distributed_store
     npx.set_np()
     rank, _ = d2l.worker_of('dist_sync')
-    store = d2l.distributed.replicas._distributed_store(
-        'dist_sync')
+    store = _distributed_store('dist_sync')
     if compression:
         store.set_gradient_compression(compression)
     arrays = [np.ones(LENGTH) for _ in range(ARRAYS)]
@@ -153,7 +154,7 @@ def work_exchange(compression=None):
 
 
 def work_step(side, images, sync):
-    """Steps of the chapter's first stage, as `train_detection` makes them."""
+    """Steps of the chapter's first stage, as in `train_detection`."""
     import d2l_ext as d2l  # isort: skip
     import mxnet
     from mxnet import autograd, cpu, np, npx
@@ -219,7 +220,7 @@ PARTS = {'exchanges': measure_exchanges, 'compressed': measure_compressed,
 
 
 def measure(parts):
-    """Measure some parts anew; the others stay what they were."""
+    """Measure some parts anew; the others are kept."""
     rows = {}
     for part in parts:
         rows[part] = []
@@ -233,15 +234,10 @@ def measure(parts):
 
 
 class Compressed:
-    """A store of devices, in place of that of `Replicas`.
+    """A key-value store that compresses gradients, and nothing else.
 
-    Between two devices of a process MXNet compresses gradients in the same
-    way as workers do; but here nothing else is compressed.
-
-    Parameters
-    ----------
-    threshold : float or None
-        Of `2bit`; None leaves gradients as they are.
+    Between two devices of a process MXNet compresses in the same way as
+    between workers. `threshold` is that of `2bit`; None is no compression.
     """
 
     def __init__(self, threshold):
@@ -251,7 +247,8 @@ class Compressed:
         if threshold:
             self._gradients.set_gradient_compression(
                 {'type': '2bit', 'threshold': threshold})
-        # Of the sums of gradients: numbers, those other than 0, squares.
+        # Of the summed gradients: how many numbers, how many are not 0, and
+        # the sum of their squares.
         self.size, self._others, self._squares = 0, 0, 0
 
     def _of(self, key):
@@ -275,7 +272,7 @@ class Compressed:
 
 
 def train_compressed(recipe, threshold, seed):
-    """Train on two devices, and say how well that detects."""
+    """Train on two devices; returns losses and recall."""
     import d2l_ext as d2l  # isort: skip
     from unittest import mock
 
@@ -327,20 +324,15 @@ def save(found):
     MEASURED.write_text(json.dumps(found, indent=1) + '\n', 'utf-8')
 
 
-def table(header, rows):
-    lines = [header, ['---'] * len(header), *rows]
-    return '\n'.join(f'| {" | ".join(map(str, line))} |' for line in lines)
-
-
 def exchange_of(row):
     return scale_model.exchange_seconds(
         ARRAYS * LENGTH, row['workers'], row['servers'], row['mbit'] * MBIT)
 
 
 def hidden_share(found):
-    """What overlapping saves, as a share of the time to compute a step.
+    """What overlap saves, as a share of the time to compute a step.
 
-    Each way is compared with computing alone in the same run: other work on
+    Each run is compared with its own time of computing alone: other work on
     the machine made the two runs differ.
     """
     beyond = [row['seconds'] - row['compute'] for row in found['steps']]
@@ -349,6 +341,14 @@ def hidden_share(found):
 
 def tables(found):
     """Name and text of each table of the page."""
+    yield from exchange_tables(found)
+    yield from compression_tables(found)
+    yield from model_tables(found['steps'][0]['parameters'],
+                            hidden_share(found))
+
+
+def exchange_tables(found):
+    """How long an exchange takes, what it sends and what overlap saves."""
     yield 'exchanges', table(
         ['Workers', 'Servers', 'Mbit/s', 'Measured, s', 'Model, s',
          'Sent by a worker, MB', 'Received, MB'],
@@ -364,7 +364,7 @@ def tables(found):
             ('together', step['sent'] + step['received']),
             ('parameters x 4 x 2',
              scale_model.bytes_a_step(step['parameters'])),
-            ('what batch normalisation keeps, x 4 x 2',
+            ('statistics of batch normalisation, x 4 x 2',
              scale_model.bytes_a_step(step['statistics'])))])
     yield 'overlap', table(
         ['Exchange', 'A step, s', 'Computing alone, s', 'Difference, s'],
@@ -373,6 +373,10 @@ def tables(found):
               row['seconds'], row['compute'],
               row['seconds'] - row['compute']))]
          for row in found['steps']])
+
+
+def compression_tables(found):
+    """What compression saves, and what it does to accuracy."""
     plain = next(row for row in found['exchanges'] if (
         row['workers'], row['servers'], row['mbit']) == (2, 1, 100))
     yield 'compression', table(
@@ -387,34 +391,35 @@ def tables(found):
           f'{100 * row["sent"]:.2f}', f'{row["loss"]:.3f}',
           f'{row["recall 10"]:.3f}', f'{row["recall 100"]:.3f}']
          for row in found['accuracy']])
-    parameters, hidden = step['parameters'], hidden_share(found)
+
+
+def model_tables(parameters, hidden):
+    """Seconds of a step, and how long a whole training takes."""
     for name, compute in COMPUTE.items():
-        job = parameters, compute, hidden
         yield f'steps-{name}', table(
             ['Gbit/s', 'Workers', 'one server', 'one for 8 workers',
              'one for each'],
-            [[rate, num_workers, *(f'{seconds(*job, num_workers, n, rate):.2f}'
-                                   for n in (1, num_workers // 8,
-                                             num_workers))]
-             for rate in RATES for num_workers in WORKERS])
+            [[rate, n, *(
+                f'{seconds(parameters, compute, hidden, n, s, rate):.2f}'
+                for s in (1, n // 8, n))]
+             for rate in RATES for n in WORKERS])
     yield 'job', table(
         ['Workers', *(f'{rate} Gbit/s, {name}' for name in COMPUTE
                       for rate in RATES)],
-        [[num_workers, *(duration(parameters, compute, hidden, num_workers,
-                                  rate)
-                         for compute in COMPUTE.values() for rate in RATES)]
-         for num_workers in (1, *WORKERS)])
+        [[n, *(duration(parameters, compute, hidden, n, rate)
+               for compute in COMPUTE.values() for rate in RATES)]
+         for n in (1, *WORKERS)])
 
 
 def seconds(parameters, compute, hidden, num_workers, num_servers, rate):
-    """Of a step on links of so many Gbit/s."""
+    """Time of a step; `rate` is in Gbit/s."""
     exchange = scale_model.exchange_seconds(parameters, num_workers,
                                             num_servers, rate * 1e9)
     return scale_model.step_seconds(compute, hidden, exchange)
 
 
 def duration(parameters, compute, hidden, num_workers, rate):
-    """Of the paper-sized job, with a server on each worker's host."""
+    """Time of the paper-sized job with a server on each worker's host."""
     one = (compute if num_workers == 1 else
            seconds(parameters, compute, hidden, num_workers, num_workers,
                    rate))
@@ -422,21 +427,9 @@ def duration(parameters, compute, hidden, num_workers, rate):
     return f'{minutes / 60:.1f} h' if minutes > 60 else f'{minutes:.1f} min'
 
 
-def page(text, found):
-    """The page with its tables made anew."""
-    for name, content in tables(found):
-        text, number = re.subn(
-            rf'(<!-- {name} -->\n).*?(\n<!-- end -->)',
-            lambda match, content=content: (
-                f'{match[1]}\n{content}\n{match[2]}'), text, flags=re.S)
-        if number != 1:
-            sys.exit(f'{PAGE}: there is no place for the table {name}.')
-    return text
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    # So that namespaces are removed then, too.
+    # Removes the namespaces, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit('stopped'))
     parser.add_argument('action', choices=['measure', 'accuracy', 'page',
                                            'work'])
@@ -447,12 +440,12 @@ def main():
     elif args.action == 'measure':
         measure(args.rest or PARTS)
     elif args.action == 'accuracy':
-        # Sums, and so trainings, depend on the number of threads.
+        # The number of threads changes sums, and so the training.
         os.environ['OMP_NUM_THREADS'] = '1'
         measure_accuracy([int(seed) for seed in args.rest] or SEEDS)
     else:
-        PAGE.write_text(page(PAGE.read_text('utf-8'), json.loads(
-            MEASURED.read_text('utf-8'))), 'utf-8')
+        found = json.loads(MEASURED.read_text('utf-8'))
+        PAGE.write_text(renew(PAGE, tables(found)), 'utf-8')
 
 
 if __name__ == '__main__':

@@ -1,9 +1,9 @@
-"""How long a step takes on several hosts: a small model.
+"""A small model of how long a step takes on several hosts.
 
 Alphabet: W workers, S servers, P parameters; rates are in bit/s.
 
-Each step a worker sends the gradients, 4 P bytes, and receives their sums. A
-server receives its share of the parameters from all workers, and sends its
+In each step a worker sends its gradients, 4 P bytes, and receives their sums.
+A server receives its share of the gradients from all workers and sends its
 share of the sums to all of them.
 """
 from __future__ import annotations
@@ -13,7 +13,7 @@ FLOAT = 4
 
 
 def bytes_a_step(num_parameters: int) -> int:
-    """What a worker sends and receives in a step."""
+    """Bytes that a worker sends and receives in a step."""
     return 2 * FLOAT * num_parameters
 
 
@@ -21,11 +21,12 @@ def exchange_seconds(num_parameters: int, num_workers: int, num_servers: int,
                      rate: float) -> float:
     """Time to add up all gradients, on links of equal rate.
 
-    Gradients arrive at a server as fast as its link lets them, and sums can
-    go back while others are still arriving; but no sum is there before all
-    workers have sent that parameter, and they all begin with the same ones.
-    What was measured is one passage over a worker's own link, and one over
-    the busiest link, that of a server where it serves several workers.
+    Gradients arrive at a server as fast as its link allows, and sums can go
+    back while other gradients are still arriving; but a sum is complete only
+    when all workers have sent that parameter, and they all begin with the
+    same ones. This agrees with the measurements: one transfer over a worker's
+    own link, and one over the busiest link, which is a server's if it serves
+    several workers.
     """
     one_way = 8 * FLOAT * num_parameters / rate
     return one_way * (1 + max(1, num_workers / num_servers))
@@ -39,7 +40,7 @@ def step_seconds(compute: float, hidden: float, exchange: float) -> float:
     compute : float
         Seconds of forward and backward pass.
     hidden : float
-        So many seconds of exchange as this share of `compute` are hidden.
+        Share of `compute` during which the exchange goes on unnoticed.
     exchange : float
         Seconds of `exchange_seconds`.
     """

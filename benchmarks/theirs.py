@@ -1,9 +1,9 @@
-"""The same work done by GluonCV, in an environment of its own.
+"""The same workloads in GluonCV, in an environment of its own.
 
-`bench.py` makes that environment. The models are as alike as the two
-libraries allow: ResNet-18, five anchors a cell, RPN of 128 channels, and in
-the training step features of stride 16, RoIAlign to 4 x 4 windows, a hidden
-layer of 256 units and 32 proposals an image.
+`bench.py` makes that environment. The models are as similar as the two
+libraries allow: ResNet-18, five anchors a cell, an RPN of 128 channels, and
+in the training step features of stride 16, RoIAlign to 4 x 4 windows, a
+hidden layer of 256 units and 32 proposals an image.
 """
 import json
 import sys
@@ -73,9 +73,8 @@ def proposals():
     return run
 
 
-def training_step():
-    """The parts and losses of GluonCV's own training script."""
-    batch_size = SETTINGS['batch_size']
+def network(batch_size):
+    """Faster R-CNN with features of stride 16."""
     base = resnet18_v1b(pretrained_base=False)
     features = gluon.nn.HybridSequential()
     for name in ('conv1', 'bn1', 'relu', 'maxpool', 'layer1', 'layer2',
@@ -91,6 +90,13 @@ def training_step():
         max_num_gt=8, **ANCHORS)
     net.initialize(mx.init.Xavier())
     net.hybridize(static_alloc=True)
+    return net
+
+
+def training_step():
+    """The parts and losses of GluonCV's own training script."""
+    batch_size = SETTINGS['batch_size']
+    net = network(batch_size)
     trainer = gluon.Trainer(net.collect_params(), 'sgd', {
         'learning_rate': 1e-9, 'momentum': .9})
     generate = RPNTargetGenerator(allowed_border=SIDE)

@@ -1,7 +1,7 @@
 """Run workloads by name, in a process of their own, and time them.
 
-A process has one environment, one number of threads, one set of libraries;
-what is to be compared across them runs in several, which take turns. A
+A process has one environment, one number of threads and one set of libraries;
+workloads that differ in these run in several processes, which take turns. A
 worker reads a name, a number of repetitions and options from its standard
 input, and answers with the seconds that one repetition took.
 """
@@ -13,13 +13,13 @@ import time
 
 
 def serve(workloads):
-    """Answer until standard input ends.
+    """Answer requests until standard input ends.
 
-    `workloads` maps names to functions that set something up, with the
-    options, and return what is to be timed. That returns when its work is
-    done, and may return a dictionary of more figures.
+    `workloads` maps names to functions that take the options, prepare a
+    workload and return it as a function to be timed. That function returns
+    when its work is done, if need be with a dictionary of other figures.
     """
-    # Whatever a library prints must not be taken for an answer.
+    # What a library prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), 'w')
     os.dup2(2, 1)
     ready = {}
@@ -38,7 +38,7 @@ def serve(workloads):
 
 
 class Worker:
-    """A process that serves, seen from outside."""
+    """A process that serves workloads, seen from the caller."""
 
     def __init__(self, command, **environment):
         self._process = subprocess.Popen(

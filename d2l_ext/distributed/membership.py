@@ -75,7 +75,7 @@ def join() -> Optional[Member]:
         # An interrupt is for workers, which store what they have.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if role == 'scheduler':
-        _RollCall(host, port, counts)
+        _Scheduler(host, port, counts)
         return None
     return Member(role, host, port)
 
@@ -227,7 +227,7 @@ class Member:
             timer.cancel()
 
 
-class _RollCall(socketserver.ThreadingTCPServer):
+class _Scheduler(socketserver.ThreadingTCPServer):
     """The scheduler's side: one thread for each connection."""
     allow_reuse_address = daemon_threads = True
     request_queue_size = 1024

@@ -40,7 +40,7 @@ def _distributed_store(kind):
             'starts all that is needed.')
     with member.exchange():
         store = mxnet.kvstore.create(kind)
-    # Workers leave together in the roll call: see `Member.leave`.
+    # Workers leave together, but not by MXNet's barrier: see `Member.leave`.
     check_call(_LIB.MXKVStoreSetBarrierBeforeExit(store.handle, 0))
     # Called after `Member.leave`: what is registered first is called last.
     atexit.register(_close, store)

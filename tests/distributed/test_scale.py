@@ -8,6 +8,7 @@ import numpy
 import pytest
 import scale
 import scale_model
+import tables
 from helpers import ROOT, small_set
 from mxnet import cpu, np
 
@@ -20,7 +21,7 @@ TESTS = ''.join(path.read_text('utf-8')
 
 
 def test_tables_are_made_from_the_measurements():
-    assert scale.page(PAGE, FOUND) == PAGE
+    assert tables.renew(scale.PAGE, scale.tables(FOUND)) == PAGE
 
 
 @pytest.mark.parametrize('row', FOUND['exchanges'], ids=lambda row: '-'.join(

@@ -1,7 +1,11 @@
-"""The loops that the benchmarks compare with compute the same."""
+"""The benchmarks: they run, and their loops compute the same labels."""
+import bench
 import numpy
+import ours
+import page
 import plain
 import pytest
+import tables
 from helpers import random_truth
 from mxnet import init, np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -46,3 +50,26 @@ def test_proposals_are_the_same():
         assert 0 < len(found[0]) < 5 * 7 * 5
         for a, b in zip(found, expected):
             assert_allclose(a.asnumpy(), b.asnumpy(), atol=1e-4)
+
+
+def test_a_training_step_can_be_timed():
+    for name in ('RPN step', 'Faster R-CNN step'):
+        ours.WORKLOADS[name](batch_size=2, side=64)()
+
+
+def test_every_part_of_the_page_has_its_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, 'draw_curve', lambda title, curve: 'x.png')
+    result = {
+        'machine': dict.fromkeys(
+            ('threads', 'processor', 'mxnet', 'Python', 'numpy'), '7'),
+        'rows': {row.title: ([1., 2., 3.], [2., 3., 4.])
+                 for row in bench.ROWS},
+        'data wait': [.01], 'memory': {'bare': 0, 'decoded': 9,
+                                       'loader': {'1300': 1, '13000': 1}},
+        'curves': {'side of an image': dict.fromkeys(
+            ('backbone', 'Faster R-CNN step'), {'1': [1.], '2': [3.]})}}
+    old, new = page.PAGE.read_text('utf-8'), tables.renew(
+        page.PAGE, page.parts(result))
+    assert '| 1.50 | ≥ 30 | **missed** |' in new
+    assert 'From 1 to 2, a Faster R-CNN step takes 3 times' in new
+    assert old.partition('## Where')[2] == new.partition('## Where')[2] != ''
