@@ -1,24 +1,24 @@
 """Helpers of the Faster R-CNN chapter, on top of the `d2l` package.
 
-Import it in place of `d2l`, before MXNet: `import d2l_ext as d2l`. It has
-everything that `d2l.mxnet` has, and the helpers that notebooks and tools
-use, by the module that defines them. All else is imported from there.
+Import it instead of `d2l`, and before MXNet: `import d2l_ext as d2l`. It has
+everything that `d2l.mxnet` has, and the helpers that the notebooks and tools
+use. Import everything else from the module that defines it.
 """
 import os
 
-# MXNet takes half of the cores unless it is told before it is loaded.
+# MXNet uses half of the cores unless this is set before it is loaded.
 if hasattr(os, 'sched_getaffinity'):
     os.environ.setdefault('OMP_NUM_THREADS',
                           str(len(os.sched_getaffinity(0))))
 
 from .runtime import cuda
 
-# The loader would not find the libraries that pip installed.
+# The loader does not find the libraries that pip installed.
 if cuda.version_of(cuda.GPU_BUILD):
     cuda.load_libraries()
 
-# In the scheduler and the servers of a training on several hosts the import
-# of MXNet does not return; so they are entered in the roll call before.
+# In a scheduler or server, importing MXNet does not return, so they join the
+# training before that.
 if 'DMLC_ROLE' in os.environ:
     from .distributed.membership import join
     join()

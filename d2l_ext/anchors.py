@@ -1,4 +1,4 @@
-"""Anchors: where they lie, and which object each is to predict.
+"""Anchors: where they lie, and which object each one should predict.
 
 Alphabet of shapes: B images, n anchors, m ground truth rows an image.
 """
@@ -14,8 +14,8 @@ from .boxes import CENTER_SCALE, SIZE_SCALE
 
 __all__ = ['generate_anchors', 'label_anchors']
 
-# Makes any IoU greater than one, whatever the boxes. A power of two: the
-# order of what is multiplied stays, to the last bit.
+# Multiplied by this, any IoU but zero exceeds one. A power of two keeps the
+# order of what is multiplied, to the last bit.
 CLAIM = 2.**100
 
 
@@ -27,13 +27,13 @@ def generate_anchors(height: int, width: int, sizes: Sequence[float],
     Parameters
     ----------
     height, width : int
-        Of the feature map, in cells.
+        Size of the feature map, in cells.
     sizes : sequence of float
         Scales s: an anchor of ratio 1 is s times as long as the shorter
         side of the map.
     ratios : sequence of float
-        Width over height r, measured in cells. The first size comes with
-        every ratio, the other sizes with the first ratio only: s1 r1,
+        Width over height r, measured in cells. The first size is combined
+        with every ratio, the other sizes with the first ratio only: s1 r1,
         s1 r2, ..., s1 rm, s2 r1, ..., sn r1.
     ctx : Context, optional
         Device of the result; MXNet's default if not given.
@@ -41,14 +41,14 @@ def generate_anchors(height: int, width: int, sizes: Sequence[float],
     Returns
     -------
     ndarray, shape (4, height * width * (len(sizes) + len(ratios) - 1))
-        Corner boxes in units of the map's sides: cell by cell, row by row,
-        the combinations of a cell side by side. They are not clipped, so
-        those at the border leave the image.
+        Corner boxes in units of the map's sides: row by row, cell by cell,
+        with the anchors of a cell next to each other. They are not clipped,
+        so those at the border extend beyond the image.
 
     Notes
     -----
     Section 3.1.1 of Ren et al. (2015) combines every size with every
-    ratio; the shorter list is that of Liu et al. (2016), SSD.
+    ratio; the shorter list follows Liu et al. (2016), SSD.
     """
     # Width and height of each combination, in cells.
     shapes = [(sizes[0], ratio) for ratio in ratios]
@@ -66,24 +66,24 @@ def generate_anchors(height: int, width: int, sizes: Sequence[float],
 def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
                   pos_iou: float, neg_iou: float, neg_pos_ratio: float
                   ) -> Tuple[np.ndarray, np.ndarray]:
-    """Say for each anchor which object, background or nothing it is.
+    """Assign each anchor to an object or to the background, or ignore it.
 
-    An anchor is positive when its IoU with an object is greater than
-    `pos_iou`, or when no other anchor overlaps that object more. It belongs
-    to the object it overlaps most, except that the best anchor of an object
-    stays that object's. Among equals the first counts, and an anchor that
-    is best for two objects goes to the one it overlaps more. An anchor that
-    overlaps every object less than `neg_iou` is background; so many of
-    these are drawn at random that an image has at most `neg_pos_ratio` of
-    them for each positive. An image without objects counts as having one
-    positive. The rest is ignored.
+    An anchor is positive if its IoU with an object is greater than
+    `pos_iou`, or if no other anchor overlaps that object more. It is
+    assigned to the object it overlaps most, except that the best anchor of
+    an object is always assigned to that object. Ties go to the first, and an
+    anchor that is best for two objects goes to the one it overlaps more. An
+    anchor whose IoU with every object is less than `neg_iou` is background;
+    these are sampled at random, up to `neg_pos_ratio` for each positive
+    anchor of the image. An image without objects counts as having one
+    positive. All other anchors are ignored.
 
     Parameters
     ----------
     ground_truth : ndarray, shape (B, m, 5)
         Rows (class, x1, y1, x2, y2), corner boxes in units of the image's
-        sides. A row of a negative class is padding; a box without area,
-        which no anchor can overlap, counts as such.
+        sides. A row with a negative class is padding; so is a box without
+        area, which no anchor can overlap.
     anchors : ndarray, shape (4, n)
         Corner boxes, the same for all images.
     pos_iou, neg_iou : float
@@ -101,18 +101,18 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
 
     Notes
     -----
-    Section 3.1.2 of Ren et al. (2015), where negatives are drawn once for
-    each mini-batch of one image; `mx.nd.MultiBoxTarget` is akin. The draw
-    takes MXNet's random numbers: `mx.random.seed` makes it repeatable.
+    Section 3.1.2 of Ren et al. (2015), where negatives are sampled once for
+    each mini-batch of one image; `mx.nd.MultiBoxTarget` is similar. Sampling
+    uses MXNet's random numbers: `mx.random.seed` makes it repeatable.
     """
     batch_size, n = len(ground_truth), anchors.shape[1]
     if n == 0:
         return (np.zeros((batch_size, 0), ctx=anchors.ctx),
                 np.zeros((batch_size, 0, 4), ctx=anchors.ctx))
-    if ground_truth.shape[1] == 0:   # padding is no object, either
+    if ground_truth.shape[1] == 0:   # one row of padding: no object, either
         ground_truth = np.full((batch_size, 1, 5), -1., ctx=anchors.ctx)
     classes, boxes = np.split(ground_truth, [1], axis=2)
-    boxes = boxes * (classes >= 0)   # of padding: without area
+    boxes = boxes * (classes >= 0)   # no area for padding
     owner, overlap = _match(boxes, anchors)
     positive = (overlap > pos_iou).astype('float32')
     drawn = draw(overlap < neg_iou,
@@ -123,15 +123,15 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
 
 
 def _match(boxes, anchors):
-    """Object of each anchor, and their IoU, both of shape (B, n).
+    """Object of each anchor and their IoU, both of shape (B, n).
 
-    Where an object claims an anchor as its best one, the IoU is multiplied
-    by `CLAIM`.
+    If the anchor is the best one of that object, the IoU is multiplied by
+    `CLAIM`.
     """
     overlaps = nd.contrib.box_iou(                          # (B, m, n)
         boxes.as_nd_ndarray(), anchors.T.as_nd_ndarray()).as_np_ndarray()
-    # An object claims the anchor that it overlaps most, among equals the
-    # first; where it overlaps none there is nothing to multiply.
+    # An object claims the anchor that it overlaps most, or the first of
+    # several; if it overlaps none, the product remains zero.
     claims = overlaps * npx.one_hot(overlaps.argmax(axis=2),
                                     anchors.shape[1], CLAIM, 1)
     owner = claims.argmax(axis=1)
@@ -157,13 +157,13 @@ def _offsets(boxes, anchors, owner, positive):
 
 
 def draw(candidate, quota):
-    """Draw at random up to `quota` (B,) of the candidates (B, n)."""
+    """Sample up to `quota` (B,) of the candidates (B, n) at random."""
     if candidate.shape[1] == 0:
         return candidate
     lot = np.random.uniform(size=candidate.shape, ctx=candidate.ctx)
     lot = np.where(candidate, lot, 2.)
-    # The greatest lot that is drawn. `pick` takes the last for a quota
-    # greater than n, and would take the first for a quota of zero.
+    # The greatest lot that is drawn. `pick` takes the last one for a quota
+    # greater than n, but would take the first one for a quota of zero.
     last = npx.pick(np.sort(lot, axis=1), np.ceil(quota) - 1, axis=1)
     last = np.where(quota > 0, last, -1.)
     return candidate & (lot <= np.expand_dims(last, axis=1))

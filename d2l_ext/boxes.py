@@ -4,10 +4,10 @@ Alphabet of shapes: n boxes; B images; k boxes that are kept.
 
 A set of boxes is stored coordinate first, shape (4, n), so that
 `x1, y1, x2, y2 = boxes` unpacks it. Corner boxes are (x1, y1, x2, y2):
-upper-left and lower-right corner, in units of the image's width and height,
-so in [0, 1] inside the image, x to the right and y down. There is no
-"+ 1 pixel" anywhere: a box is (x2 - x1) wide. All arrays are float32 unless
-said otherwise, and results live on the device of the arguments.
+upper-left and lower-right corner in units of the image's width and height,
+so within [0, 1] inside the image, with x to the right and y down. There is
+no "+ 1 pixel" anywhere: the width of a box is x2 - x1. All arrays are float32
+unless stated otherwise, and results are on the device of the arguments.
 """
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ __all__ = [
     'project_box',
 ]
 
-# Centres move by a tenth, sizes by a fifth of an anchor for one unit of
-# offset: offsets of positive anchors then have a spread near one, which
-# suits the loss (Fast R-CNN normalises its targets to the same end).
+# An offset of one moves a centre by a tenth of the anchor's side, and changes
+# the logarithm of a side by a fifth: the offsets of positive anchors then have
+# a standard deviation near one, which suits the loss (Fast R-CNN normalises
+# its targets for the same reason).
 CENTER_SCALE, SIZE_SCALE = 10, 5
-# A side grows at most so many times in one step: more than any anchor needs,
-# and far from where exp() of an untrained network's output overflows.
+# The most by which a side grows: more than any anchor needs, and far below
+# where exp() of an untrained network's output overflows.
 MAX_GROWTH = 1e5
-# Stands in for a width, height or area of zero under a division.
+# Replaces a width, height or area of zero in a denominator.
 TINY = 1e-12
 
 
@@ -50,7 +51,7 @@ def box_corner_to_center(boxes: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, same shape
-        (cx, cy, w, h) in the same unit. No boxes give no boxes.
+        (cx, cy, w, h) in the same unit; empty if there are no boxes.
     """
     x1, y1, x2, y2 = boxes
     return np.stack([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1])
@@ -84,18 +85,18 @@ def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     a, b : ndarray, shape (4,), (4, 1) or (4, n)
-        Corner boxes in the same unit. What follows the first axis is
-        broadcast: `iou(a[:, :, None], b[:, None])` compares all pairs.
+        Corner boxes in the same unit. All axes but the first are broadcast:
+        `iou(a[:, :, None], b[:, None])` compares all pairs.
 
     Returns
     -------
     ndarray
-        Values in [0, 1], of the broadcast shape without the first axis.
-        0 where boxes do not overlap and where both have no area, never NaN.
+        Values in [0, 1], of the broadcast shape without the first axis; 0
+        if the boxes do not overlap or have no area, never NaN.
 
     Notes
     -----
-    Agrees with `mx.nd.contrib.box_iou`, which takes boxes row by row.
+    Agrees with `mx.nd.contrib.box_iou`, which takes a box in each row.
     """
     width = np.minimum(a[2], b[2]) - np.maximum(a[0], b[0])
     height = np.minimum(a[3], b[3]) - np.maximum(a[1], b[1])
@@ -119,12 +120,12 @@ def anchor_to_gt_offset(anchors: np.ndarray,
     -------
     ndarray, shape (4, n)
         10 (xg - xa) / wa, 10 (yg - ya) / ha, 5 log(wg / wa) and
-        5 log(hg / ha), without unit, for centres (x, y) and sizes (w, h).
-        Finite for boxes without area, too.
+        5 log(hg / ha) for centres (x, y) and sizes (w, h). Finite even for
+        boxes without area.
 
     Notes
     -----
-    Equation 2 of Ren et al. (2015); the factors are ours (see the source).
+    Equation 2 of Ren et al. (2015), except for the factors 10 and 5.
     """
     xa, ya, wa, ha = box_corner_to_center(anchors)
     xg, yg, wg, hg = box_corner_to_center(ground_truths)
@@ -150,8 +151,8 @@ def anchor_plus_offset(anchors: np.ndarray,
     Returns
     -------
     ndarray, shape (4, n)
-        Corner boxes in the unit of `anchors`; they may leave the image.
-        Finite whatever the offset: a side grows at most 100,000 times.
+        Corner boxes in the unit of `anchors`; they may extend beyond the
+        image. Finite for any offset: a side grows by at most 100,000 times.
     """
     xa, ya, wa, ha = box_corner_to_center(anchors)
     dx, dy, dw, dh = offsets
@@ -173,33 +174,32 @@ def project_box(boxes: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, same shape
-        The part inside of [0, 1]; a box outside of it has no area left.
+        The part inside [0, 1]; a box outside of it has no area left.
     """
     return np.clip(boxes, 0, 1)
 
 
 def nms(scores: np.ndarray, boxes: np.ndarray,
         iou_threshold: float) -> np.ndarray:
-    """Non-maximum suppression: of boxes that overlap, keep the best.
+    """Non-maximum suppression: keep the best of boxes that overlap.
 
     Parameters
     ----------
     scores : ndarray, shape (n,)
-        The higher, the better; any finite numbers.
+        Any finite numbers; higher is better.
     boxes : ndarray, shape (4, n)
         Corner boxes.
     iou_threshold : float
-        A box goes when its IoU with a kept box is greater than this.
+        A box is removed if its IoU with a kept box is greater than this.
 
     Returns
     -------
     ndarray, shape (k,), int32
-        Indices of the boxes that are kept, by falling score. No boxes give
-        no indices.
+        Indices of the boxes that are kept, in order of decreasing score.
 
     Notes
     -----
-    The work is done by MXNet's operator `mx.nd.contrib.box_nms`.
+    MXNet's operator `mx.nd.contrib.box_nms` does the work.
     """
     n = len(scores)
     index = np.arange(n, ctx=scores.ctx)
@@ -213,29 +213,29 @@ def nms(scores: np.ndarray, boxes: np.ndarray,
 def batch_nms(rows: np.ndarray, iou_threshold: float,
               by_class: bool = False, max_kept: Optional[int] = None
               ) -> Tuple[np.ndarray, numpy.ndarray]:
-    """Suppress the boxes of several images at once.
+    """Non-maximum suppression for several images at once.
 
     Parameters
     ----------
     rows : ndarray, shape (B, n, 6)
-        (id, score, x1, y1, x2, y2). A row with score -inf is no box.
+        (id, score, x1, y1, x2, y2). A row with score -inf is padding.
     iou_threshold : float
         As for `nms`.
     by_class : bool
         Whether boxes compete only with boxes of the same id.
     max_kept : int, optional
-        So many of the best boxes of an image at most.
+        The most boxes to keep for an image.
 
     Returns
     -------
     kept : ndarray, shape (K, 6)
-        The rows that are kept: image by image, by falling score.
+        The rows that are kept: image by image, in order of decreasing score.
     counts : numpy.ndarray, shape (B,), int
-        How many of them belong to each image.
+        Number of rows of each image.
     """
     if 0 in (rows.shape[1], max_kept):
         return rows[:0].reshape(0, 6), numpy.zeros(len(rows), int)
-    # The operator moves what it keeps to the front and fills up with -1.
+    # The operator moves the rows it keeps to the front and fills up with -1.
     kept = nd.contrib.box_nms(
         rows.as_nd_ndarray(), overlap_thresh=iou_threshold,
         valid_thresh=-math.inf, coord_start=2, score_index=1,
@@ -247,5 +247,5 @@ def batch_nms(rows: np.ndarray, iou_threshold: float,
 
 
 def to_pixels(boxes, width, height):
-    """Boxes (4, n) in units of the image's sides to (n, 4) in pixels."""
+    """Convert boxes (4, n) in units of the sides to (n, 4) in pixels."""
     return numpy.asarray(boxes).T * [width, height, width, height]

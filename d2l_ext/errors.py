@@ -1,4 +1,4 @@
-"""What this package raises: few errors, each with a message that helps."""
+"""The errors of this package, each with a message that says what to do."""
 
 __all__ = ['ChapterError', 'CheckpointError', 'CheckpointWarning',
            'DatasetError', 'DatasetWarning', 'DetectorError', 'DeviceError',
@@ -6,7 +6,7 @@ __all__ = ['ChapterError', 'CheckpointError', 'CheckpointWarning',
 
 
 class ChapterError(Exception):
-    """Any error of this package: its message says what to do about it."""
+    """Base class of all errors of this package."""
 
 
 class CheckpointError(ChapterError, RuntimeError):
@@ -18,28 +18,28 @@ class DatasetError(ChapterError, ValueError):
 
 
 class DetectorError(ChapterError, RuntimeError):
-    """A stored detector is missing, incomplete or another kind of thing."""
+    """A stored detector is missing or incomplete, or is no detector."""
 
 
 class DeviceError(ChapterError, ValueError):
-    """A device that was asked for is not there."""
+    """A device that was requested is not available."""
 
 
 class PretrainedError(ChapterError, RuntimeError):
-    """Parameters trained on other data can't be had."""
+    """Pretrained parameters can't be downloaded or read."""
 
 
 class TrainingError(ChapterError, RuntimeError):
-    """Training can't go on: loss or gradient is not finite, for instance."""
+    """Training can't go on, for instance because a loss is not finite."""
 
 
 class CheckpointWarning(UserWarning):
-    """A training goes on, but could not keep what it takes to resume it."""
+    """A training goes on, but its checkpoint could not be written."""
 
 
 class DatasetWarning(UserWarning):
-    """Part of a data set can't be used, and is left out or mended."""
+    """Part of a data set can't be used and is left out or repaired."""
 
 
 class DeviceWarning(UserWarning):
-    """A GPU is there that MXNet can't compute on."""
+    """MXNet can't compute on a GPU of this machine."""

@@ -1,4 +1,4 @@
-"""Figures of merit: average precision, its curve, recall of proposals."""
+"""Evaluation: average precision, its curve, and the recall of proposals."""
 from __future__ import annotations
 
 from contextlib import redirect_stdout
@@ -15,16 +15,16 @@ from .data.voc import VOCDetection
 __all__ = ['COCO_THRESHOLDS', 'evaluate_detection', 'precision_recall',
            'proposal_recall']
 
-#: AP@[.5:.95], the figure of merit of COCO, is the mean over these.
+#: AP@[.5:.95], the metric of COCO, is the mean over these IoU thresholds.
 COCO_THRESHOLDS = tuple(numpy.linspace(.5, .95, 10).round(2).tolist())
 
 
 class _VOCeval(COCOeval):
     """Treats difficult objects as VOC does.
 
-    COCO's crowd regions and VOC's difficult objects are both ignored, any
-    number of detections on them too; but what lies on a crowd is told by
-    another overlap than IoU, so the flag is hidden while IoU is computed.
+    COCO's crowd regions and VOC's difficult objects are both ignored, and so
+    is any number of detections of them. But COCO measures the overlap with a
+    crowd differently from IoU, so the flag is hidden while IoU is computed.
     """
 
     def computeIoU(self, imgId, catId):
@@ -41,34 +41,33 @@ class _VOCeval(COCOeval):
 def evaluate_detection(detections: Sequence, dataset: VOCDetection,
                        iou_threshold: Union[float, Sequence[float]] = .5,
                        num_recalls: int = 101) -> Dict[str, float]:
-    """Average precision of each class, and their mean, by pycocotools.
+    """Average precision of each class and their mean, by pycocotools.
 
     Parameters
     ----------
     detections : sequence of [classes, scores, boxes]
-        For every image of `dataset`, in its order, what `predict_rcnn`
-        returns.
+        What `predict_rcnn` returns for each image of `dataset`, in order.
     dataset : VOCDetection
-        Knows the objects, in pixels of the original pictures.
+        Gives the objects, in pixels of the original pictures.
     iou_threshold : float or sequence of float
-        A detection is right when its IoU with an object of its class, not
-        found by a better one, is at least this. Of several thresholds,
-        such as `COCO_THRESHOLDS`, the mean is taken.
+        A detection is correct if its IoU with an object of its class, not
+        found by a better detection, is at least this. With several
+        thresholds, such as `COCO_THRESHOLDS`, the mean over them is taken.
     num_recalls : int
-        Precision is averaged over so many levels of recall from 0 to 1:
-        101 in COCO, 11 in VOC until 2009.
+        Number of levels of recall, from 0 to 1, that precision is averaged
+        over: 101 in COCO, 11 in VOC until 2009.
 
     Returns
     -------
     dict
         Average precision by class name, and their mean as 'mAP'. Difficult
-        objects are neither asked for nor held against a detection. nan for
-        a class without objects, which the mean leaves out.
+        objects, and detections of them, do not count. A class without
+        objects has nan and is left out of the mean.
 
     Raises
     ------
     ValueError
-        When there is not one entry for each image.
+        If there is not one entry for each image.
     """
     precision = _precision(detections, dataset,
                            numpy.atleast_1d(iou_threshold), num_recalls)
@@ -82,20 +81,19 @@ def evaluate_detection(detections: Sequence, dataset: VOCDetection,
 
 def precision_recall(detections: Sequence, dataset: VOCDetection
                      ) -> Dict[str, numpy.ndarray]:
-    """Precision of each class at a hundred and one levels of recall.
+    """Precision of each class at 101 levels of recall.
 
     Parameters
     ----------
     detections, dataset
-        As for `evaluate_detection`. A detection is right when its IoU is at
-        least 0.5.
+        As for `evaluate_detection`, with an IoU threshold of 0.5.
 
     Returns
     -------
     dict of ndarray, shape (101,)
         By class name, the best precision at a recall of at least 0, 0.01,
-        ... 1; 0 where no threshold of the score gives that recall, nan for
-        a class without objects. The mean is the average precision.
+        ..., 1; 0 if no score threshold gives that recall, nan for a class
+        without objects. The mean is the average precision.
     """
     precision = _precision(detections, dataset,
                            numpy.array([.5]), 101)
@@ -104,7 +102,7 @@ def precision_recall(detections: Sequence, dataset: VOCDetection
 
 
 def _precision(detections, dataset, thresholds, num_recalls):
-    """By threshold, recall and class, (T, R, C); -1 without objects."""
+    """Precision (T, R, C) by threshold, recall, class; -1: no objects."""
     if len(detections) != len(dataset):
         raise ValueError(f'{len(detections)} entries of detections for '
                          f'{len(dataset)} images.')
@@ -114,12 +112,12 @@ def _precision(detections, dataset, thresholds, num_recalls):
     truth, found = (
         {'images': images, 'categories': categories, 'annotations': rows}
         for rows in (_objects(dataset), _results(detections, dataset)))
-    # Its progress notes are of no use to a reader.
+    # Suppress pycocotools' progress messages.
     with redirect_stdout(StringIO()):
         evaluation = _VOCeval(_coco(truth), _coco(found), 'bbox')
         evaluation.params.iouThrs = thresholds
-        # Rounded, 3 objects of 10 reach the level 0.3, which linspace puts
-        # one bit above.
+        # linspace gives a level just above 0.3, which a recall of 3 / 10
+        # would not reach; rounding mends that.
         evaluation.params.recThrs = numpy.linspace(
             0, 1, num_recalls).round(12)
         evaluation.params.areaRng = [[0, 1e10]]
@@ -137,7 +135,7 @@ def _coco(dataset):
 
 
 def coco_annotation(number, image, category, box, **more):
-    """An object or a detection as COCO's format has it, box in pixels."""
+    """An object or a detection in COCO's format, with a box in pixels."""
     x1, y1, x2, y2 = box
     return {'id': number, 'image_id': image, 'category_id': category,
             'bbox': [x1, y1, x2 - x1, y2 - y1],
@@ -167,24 +165,24 @@ def _results(detections, dataset):
 def proposal_recall(rpn_preds: List, ground_truths: Sequence,
                     iou_threshold: float = .5,
                     num_proposals: int = 300) -> float:
-    """Share of the objects that some proposal covers.
+    """Share of the objects that are covered by a proposal.
 
     Parameters
     ----------
     rpn_preds : list of [scores, boxes]
-        For every image, what `predict_rpn` returns.
+        What `predict_rpn` returns, for each image.
     ground_truths : sequence of ndarray, shape (m, 5)
-        For every image, rows (class, x1, y1, x2, y2); rows of a negative
+        Rows (class, x1, y1, x2, y2), for each image; rows with a negative
         class are padding.
     iou_threshold : float
-        A proposal covers an object when their IoU is at least this.
+        A proposal covers an object if their IoU is at least this.
     num_proposals : int
-        Take so many of the best proposals of an image.
+        Number of the best proposals of an image that count.
 
     Returns
     -------
     float
-        In [0, 1]; nan when there is no object at all.
+        In [0, 1]; nan if there is no object at all.
     """
     found = total = 0
     for (_, boxes), rows in zip(rpn_preds, ground_truths):

@@ -1,4 +1,4 @@
-"""What detection training minimises, and what it reports.
+"""The loss of detection training, and the errors that it reports.
 
 Alphabet of shapes: N anchors (or proposals) of all images of a batch, C
 classes with the background at 0.
@@ -13,16 +13,16 @@ __all__ = ['DetectionEvaluation', 'DetectionLoss']
 
 
 def _masks(cls_labels):
-    """1. where an anchor is not ignored, and where it is positive."""
+    """1 for anchors that are not ignored, and 1 for positive ones."""
     return [(cls_labels >= least).astype('float32') for least in (0, 1)]
 
 
 class DetectionLoss:
     """Classification loss plus `lambd` times localisation loss.
 
-    The first is the softmax cross-entropy, averaged over the anchors that
-    are not ignored; the second is the mean absolute error of the four
-    offsets, averaged over the positive anchors.
+    The classification loss is the softmax cross-entropy, averaged over the
+    anchors that are not ignored; the localisation loss is the mean absolute
+    error of the four offsets, averaged over the positive anchors.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ class DetectionLoss:
 
     Notes
     -----
-    Equation 1 of Ren et al. (2015), with the absolute error (L1) in place
-    of its smooth variant.
+    Equation 1 of Ren et al. (2015), with the absolute error (L1) instead of
+    smooth L1.
     """
 
     def __init__(self, lambd: float):
@@ -46,19 +46,19 @@ class DetectionLoss:
         Parameters
         ----------
         cls_labels, box_labels : ndarray
-            As for a call.
+            As for `__call__`.
 
         Returns
         -------
         list of two ndarray, shape ()
-            Anchors that are not ignored, and positive ones.
+            Anchors that are not ignored, and positive anchors.
         """
         return [mask.sum() for mask in _masks(cls_labels)]
 
     def __call__(self, cls_preds: np.ndarray, box_preds: np.ndarray,
                  cls_labels: np.ndarray, box_labels: np.ndarray,
                  counts: Optional[Sequence] = None) -> np.ndarray:
-        """Loss of a batch, spread over its anchors.
+        """Loss of a batch, anchor by anchor.
 
         Parameters
         ----------
@@ -69,15 +69,14 @@ class DetectionLoss:
         cls_labels : ndarray, shape (N,)
             0 for background, class + 1 for an object, -1 for ignored.
         counts : sequence of two, optional
-            What to divide by: of a batch that is shared by several devices,
-            the `counts` of all shares together. Those of these labels if
-            not given.
+            What to divide by: the total `counts` of a batch that is split
+            among several devices. Those of these labels if not given.
 
         Returns
         -------
         ndarray, shape (N,)
-            Their sum is the loss of the batch. It is finite, and zero
-            where a term has no anchor: no positives, or none at all.
+            The sum is the loss of the batch. It is finite; a term without
+            anchors is zero.
         """
         valid, positive = _masks(cls_labels)
         num_valid, num_positive = (
@@ -90,7 +89,7 @@ class DetectionLoss:
 
 
 class DetectionEvaluation:
-    """Counts from which class error and box error are made."""
+    """Counts from which class error and box error are computed."""
 
     def __call__(self, cls_preds: np.ndarray, box_preds: np.ndarray,
                  cls_labels: np.ndarray, box_labels: np.ndarray
@@ -100,9 +99,9 @@ class DetectionEvaluation:
         Returns
         -------
         tuple of float
-            Number of anchors classified right, sum of the absolute offset
-            errors of positive anchors divided by 4, number of anchors that
-            are not ignored, number of positive anchors.
+            Number of anchors classified correctly, sum of the mean absolute
+            offset errors of positive anchors, number of anchors that are not
+            ignored, number of positive anchors.
         """
         valid, positive = _masks(cls_labels)
         # argmax gives int64, labels are float32: compare like with like.

@@ -66,8 +66,8 @@ def test_every_part_of_the_page_has_its_place(tmp_path, monkeypatch):
                  for row in bench.ROWS},
         'data wait': [.01], 'memory': {'bare': 0, 'decoded': 9,
                                        'loader': {'1300': 1, '13000': 1}},
-        'curves': {'side of an image': dict.fromkeys(
-            ('backbone', 'Faster R-CNN step'), {'1': [1.], '2': [3.]})}}
+        'curves': {'side of an image': {
+            name: {'1': [1.], '2': [3.]} for name in page.bench.STEPS}}}
     old, new = page.PAGE.read_text('utf-8'), tables.renew(
         page.PAGE, page.parts(result))
     assert '| 1.50 | ≥ 30 | **missed** |' in new
