@@ -28,8 +28,8 @@ class FasterRCNNOutput(nn.Block):
 
     Notes
     -----
-    Section 2 of Girshick (2015) has two hidden layers between the pooling
-    and the predictions, and offsets for each class; this head has neither.
+    Section 2 of Girshick (2015) has two hidden layers between pooling and
+    predictions, and separate offsets for each class; this head has neither.
     """
 
     def __init__(self, num_classes: int, **kwargs):
@@ -39,22 +39,22 @@ class FasterRCNNOutput(nn.Block):
 
     def forward(self, X: np.ndarray, rois: np.ndarray
                 ) -> Tuple[np.ndarray, np.ndarray]:
-        """Predict.
+        """Pool the features of each proposal and predict from them.
 
         Parameters
         ----------
         X : ndarray, shape (B, channels, h, w)
             Features.
         rois : ndarray, shape (R, 5)
-            Rows (image, x1, y1, x2, y2): the image's index in the batch,
-            and a corner box in units of its sides.
+            Rows (image, x1, y1, x2, y2): the image's index in the batch, and
+            a corner box in units of the image's sides.
 
         Returns
         -------
         cls_preds : ndarray, shape (R, C + 1)
             Scores before the softmax, the background first.
         box_preds : ndarray, shape (R, 4)
-            Offsets, one set for all classes.
+            Offsets, the same for all classes.
         """
         _, _, h, w = X.shape
         scale = np.array([[1, w, h, w, h]], ctx=rois.context)
@@ -67,25 +67,25 @@ class FasterRCNNOutput(nn.Block):
 
 def faster_rcnn_targets(ground_truth: np.ndarray, rpn_preds: List
                         ) -> List[np.ndarray]:
-    """What the second stage is to predict for each proposal.
+    """Labels and offsets that the second stage should predict.
 
     Parameters
     ----------
     ground_truth : ndarray, shape (B, m, 5)
         Rows (class, x1, y1, x2, y2), as for `label_anchors`.
     rpn_preds : list of [scores, boxes]
-        What `predict_rpn` returns; one proposal in all is needed.
+        What `predict_rpn` returns, with at least one proposal in all.
 
     Returns
     -------
     rois : ndarray, shape (R, 5)
         Proposals of all images, as `FasterRCNNOutput` takes them. Ignored
-        ones are left out: they add nothing to a loss, but cost time.
+        proposals are left out: they add nothing to the loss, but cost time.
     cls_labels : ndarray, shape (R,)
-        Class + 1 (IoU > 0.5, or an object's best proposal), or 0 for
-        background (IoU < 0.5, at most 5 for each positive).
+        Class + 1 (IoU > 0.5, or the object's best proposal), or 0 for
+        background (IoU < 0.5, at most 5 for each positive proposal).
     box_labels : ndarray, shape (R, 4)
-        Offsets, 0 where the label is not positive.
+        Offsets; 0 unless the label is positive.
     """
     rois, cls_labels, box_offsets = [], [], []
     for i, (label, (_, anchors)) in enumerate(zip(ground_truth, rpn_preds)):
@@ -111,25 +111,26 @@ def predict_rcnn(backbone_features: np.ndarray, output_model: nn.Block,
     Parameters
     ----------
     backbone_features : ndarray, shape (B, channels, h, w)
-        What the backbone makes of the images.
+        Output of the backbone.
     output_model : Block
         A `FasterRCNNOutput` or `RoIHead`.
     rpn_preds : list of [scores, boxes]
         What `predict_rpn` returns.
     nms_threshold : float
-        Of two detections of a class whose IoU is greater, the better stays.
+        If the IoU of two detections of a class is greater, only the better
+        one is kept.
     score_threshold : float
         Detections with a smaller probability are left out.
     max_proposals, max_detections : int
-        Look at so many of the best proposals of an image, and keep so many
-        of the best detections.
+        How many of the best proposals of an image are used, and how many of
+        the best detections are kept.
 
     Returns
     -------
     list of [classes, scores, boxes], one for each image
-        Class indices (k,) counted from 0 without the background,
-        probabilities (k,), by falling probability, and corner boxes (4, k)
-        in units of the image's sides, clipped to the image.
+        Class indices (k,), counted from 0 without the background;
+        probabilities (k,), in decreasing order; and corner boxes (4, k) in
+        units of the image's sides, clipped to the image.
     """
     proposals = [boxes[:, :max_proposals] for _, boxes in rpn_preds]
     counts = [boxes.shape[1] for boxes in proposals]
@@ -139,7 +140,7 @@ def predict_rcnn(backbone_features: np.ndarray, output_model: nn.Block,
         (images[None], np.concatenate(proposals, axis=1))).T
     cls_preds, box_preds = output_model(backbone_features, rois)
     probabilities = npx.softmax(cls_preds)[:, 1:]
-    # (4, R, 1), or (4, R, C) where each class has offsets of its own.
+    # (4, R, 1), or (4, R, C) if each class has its own offsets.
     offsets = box_preds.reshape(len(rois), box_preds.shape[1] // 4, 4
                                 ).transpose(2, 0, 1)
     boxes = project_box(anchor_plus_offset(rois[:, 1:].T[:, :, None],
@@ -165,7 +166,7 @@ def _rows(probabilities, boxes, score_threshold):
 
 
 def _by_image(rows, counts):
-    """Rows (R, C, 6) as (B, n, 6); images short of rows get no boxes."""
+    """Rearrange rows (R, C, 6) as (B, n, 6), padded to the same number."""
     num_rois, num_classes, _ = rows.shape
     none = np.full((1, num_classes, 6), -math.inf, ctx=rows.ctx)
     index = numpy.full((len(counts), max(counts)), num_rois)

@@ -25,10 +25,10 @@ __all__ = ['RPNOutput', 'detection_backbone', 'predict_rpn', 'rpn_anchors',
            'rpn_batch', 'rpn_targets']
 
 SIZES, RATIOS = (.85, .43, .21), (1, 2, .5)
-# An anchor is an object above the first IoU and background below the second;
-# so many background anchors are drawn for each positive one.
+# An anchor is positive above the first IoU and background below the second;
+# the third number is how many background anchors are sampled for a positive.
 POSITIVE_IOU, NEGATIVE_IOU, NEGATIVES_PER_POSITIVE = .7, .3, 5
-# Of two proposals that overlap more, the better stays.
+# If two proposals overlap more than this, only the better one is kept.
 NMS_IOU = .7
 
 
@@ -40,28 +40,28 @@ def detection_backbone(num_stages: int = 4,
     Parameters
     ----------
     num_stages : int
-        How many of its four stages: 4 gives features (B, 512, H / 32,
+        How many of the four stages to use: 4 gives features (B, 512, H / 32,
         W / 32), 3 gives (B, 256, H / 16, W / 16).
     pretrained : bool or path
-        Whether to start from the parameters that MXNet's model zoo trained
-        on ImageNet: True downloads them on first use, a path names the file.
+        Whether to start from the model zoo's parameters, which were trained
+        on ImageNet: True downloads them on first use; a path names a file.
 
     Returns
     -------
     HybridSequential
-        Maps images (B, 3, H, W), normalised as `load_data_voc_detection`
-        does, to features. Not initialised unless `pretrained`, but
-        hybridized: the first call compiles it.
+        Maps images (B, 3, H, W), normalised as in
+        `load_data_voc_detection`, to features. It is not initialised unless
+        `pretrained`, but hybridized: the first call compiles it.
 
     Raises
     ------
     PretrainedError
-        When the parameters can't be had.
+        If the parameters can't be downloaded or read.
 
     Notes
     -----
     The layers and parameters of `gluon.model_zoo.vision.resnet18_v2`
-    without its global pooling and flatten.
+    without its global pooling and flattening.
     """
     resnet = resnet18(pretrained)
     backbone = StoredWhole()
@@ -82,8 +82,8 @@ class RPNOutput(nn.Block):
 
     Notes
     -----
-    Section 3.1 of Ren et al. (2015): a 3 x 3 convolution and two sibling
-    1 x 1 convolutions. Ours has 128 channels, the paper's 512.
+    Section 3.1 of Ren et al. (2015): a 3 x 3 convolution followed by two
+    sibling 1 x 1 convolutions. Ours has 128 channels, the paper's has 512.
     """
 
     def __init__(self, num_anchors: int = 5, **kwargs):
@@ -94,7 +94,7 @@ class RPNOutput(nn.Block):
         self.box_predictor = nn.Conv2D(4 * num_anchors, kernel_size=1)
 
     def forward(self, X: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Predict.
+        """Predict from the features of a batch.
 
         Parameters
         ----------
@@ -104,9 +104,10 @@ class RPNOutput(nn.Block):
         Returns
         -------
         cls_preds : ndarray, shape (B h w k, 2)
-            Scores of background and object before the softmax.
+            Scores of background and object before the softmax, with anchors
+            in the order of `generate_anchors`.
         box_preds : ndarray, shape (B h w k, 4)
-            Offsets. Anchors are in the order of `generate_anchors`.
+            Offsets, in the same order.
         """
         Y = self.conv(X)
         cls_preds = self.cls_predictor(Y).transpose(0, 2, 3, 1)
@@ -121,7 +122,7 @@ def rpn_anchors(X: np.ndarray, sizes: Sequence[float] = SIZES,
     Parameters
     ----------
     X : ndarray, shape (B, C, h, w)
-        Features; only shape and device count.
+        Features; only their shape and device matter.
     sizes, ratios : sequence of float
         As for `generate_anchors`.
 
@@ -136,7 +137,7 @@ def rpn_anchors(X: np.ndarray, sizes: Sequence[float] = SIZES,
 
 def rpn_targets(ground_truth: np.ndarray, anchors: np.ndarray
                 ) -> Tuple[np.ndarray, np.ndarray]:
-    """What the RPN is to predict: an object or none, and the offsets.
+    """Labels and offsets that the RPN should predict.
 
     Parameters
     ----------
@@ -149,10 +150,10 @@ def rpn_targets(ground_truth: np.ndarray, anchors: np.ndarray
     -------
     cls_labels : ndarray, shape (B n,)
         1 for an object of any class (IoU > 0.7, or the object's best
-        anchor), 0 for background (IoU < 0.3, at most 5 for each positive),
-        -1 for ignored.
+        anchor), 0 for background (IoU < 0.3, at most 5 for each positive
+        anchor), -1 for ignored.
     box_labels : ndarray, shape (B n, 4)
-        Offsets, 0 where the label is not 1.
+        Offsets; 0 unless the label is 1.
     """
     labels, offsets = label_anchors(ground_truth, anchors, POSITIVE_IOU,
                                     NEGATIVE_IOU, NEGATIVES_PER_POSITIVE)
@@ -170,20 +171,20 @@ def rpn_batch(Y: np.ndarray, backbone_features: np.ndarray,
     Y : ndarray, shape (B, m, 5)
         Ground truth.
     backbone_features : ndarray, shape (B, C, h, w)
-        What the backbone makes of the images.
+        Output of the backbone.
     output_model : Block
         An `RPNOutput`.
     anchors : ndarray, shape (4, n), or None
-        Of an earlier batch of the same size; None to make them.
+        Those of an earlier batch of the same size; None generates them.
     anchor_fn : callable
-        Makes anchors from features.
+        Generates anchors from features.
 
     Returns
     -------
     predictions, labels : pair of ndarray each
         The four arguments of `DetectionLoss`.
     anchors : ndarray, shape (4, n)
-        To be handed back with the next batch.
+        To be passed with the next batch.
     """
     if anchors is None:
         anchors = anchor_fn(backbone_features)
@@ -198,24 +199,24 @@ def predict_rpn(backbone_features: np.ndarray, output_model: nn.Block,
     Parameters
     ----------
     backbone_features : ndarray, shape (B, C, h, w)
-        What the backbone makes of the images.
+        Output of the backbone.
     output_model : Block
         An `RPNOutput`.
     anchor_fn : callable
-        Makes anchors (4, n) from the features, such as `rpn_anchors`.
+        Generates anchors (4, n) from the features, such as `rpn_anchors`.
     nms_threshold : float
-        Of two proposals whose IoU is greater, the better stays.
+        If the IoU of two proposals is greater, only the better one is kept.
 
     Returns
     -------
     list of [scores, boxes], one for each image
-        Objectness (k,) in [0, 1], by falling score, and corner boxes
+        Objectness (k,) in [0, 1], in decreasing order, and corner boxes
         (4, k), clipped to the image; there is at least one.
 
     Raises
     ------
     TrainingError
-        When all scores of an image are nan.
+        If all scores of an image are nan.
     """
     batch_size = len(backbone_features)
     cls_preds, box_preds = output_model(backbone_features)
@@ -226,7 +227,7 @@ def predict_rpn(backbone_features: np.ndarray, output_model: nn.Block,
     rows = np.concatenate([np.zeros_like(scores)[None], scores[None],
                            boxes]).transpose(1, 2, 0)
     kept, counts = batch_nms(rows, nms_threshold)
-    if not counts.all():   # of finite scores one is the best
+    if not counts.all():   # the best of finite scores is always kept
         raise TrainingError(
             'Nothing is proposed: features or predictions are not finite. '
             'Initialise the models, and train with a smaller learning rate.')

@@ -16,14 +16,14 @@ from .runtime.run import Epoch, Run
 
 __all__ = ['train_detection']
 
-# A learning rate means what it does in plain SGD: with momentum m a step
-# lasts 1 / (1 - m) times as long, so the rate is multiplied by 1 - m.
+# Learning rates are those of plain SGD: momentum m makes a step 1 / (1 - m)
+# times as long, so the rate is multiplied by 1 - m.
 MOMENTUM, WEIGHT_DECAY = .9, 1e-4
-# The rate rises over the first steps and falls to zero, along a cosine, until
-# the last one: few epochs do better than at a constant rate.
+# The rate rises over the first steps and then falls to zero along a cosine:
+# with few epochs, that works better than a constant rate.
 WARMUP_STEPS = 5
-# Long gradients are shortened to this norm: the first batches of a new
-# output layer can otherwise throw the backbone away.
+# Gradients are clipped to this norm: the first batches of a new output layer
+# could otherwise ruin the backbone.
 MAX_GRADIENT = 5.
 
 
@@ -45,56 +45,55 @@ def train_detection(backbone: nn.Block, output_model: nn.Block,
         Predicts from features; `batch_fn` knows how to call it.
     batch_fn : callable
         `batch_fn(Y, features, output_model, anchors)` returns predictions,
-        labels and anchors, as `rpn_batch` does. Of more than one pair of
-        predictions the errors of the last are reported.
+        labels and anchors, as `rpn_batch` does. If there are several pairs
+        of predictions, errors are reported for the last pair.
     train_iter, test_iter : iterable with a length
         Batches of images and ground truth.
     loss : callable
-        `loss(*predictions, *labels)` gives an array that sums to the loss
-        of the batch, as `DetectionLoss` does. For several devices it needs
-        a method `counts`, too, as that has.
+        `loss(*predictions, *labels)` returns an array that sums to the loss
+        of the batch, as `DetectionLoss` does. With several devices it also
+        needs a method `counts`.
     num_epochs : int
         Passes over `train_iter`; each is followed by one over `test_iter`.
     backbone_lr, output_lr : float
-        Learning rates of the two models. A backbone whose rate is 0 stays
-        as it is, the means of its batch normalisation included; a step
-        then spares its backward pass.
+        Learning rates of the two models. A rate of 0 freezes the backbone,
+        including the statistics of its batch normalisation, and saves its
+        backward pass.
     ctx : Context or sequence of Context
-        Device that both models are on; of several, each computes a share
-        of every batch.
+        The device of both models, or several devices, each of which computes
+        a share of every batch.
     checkpoint : path, optional
-        A file that takes, after every epoch and when the training is
-        interrupted, all that it needs to go on.
+        File for the state of the training, written after every epoch and
+        when the training is interrupted.
     resume : bool
-        Whether to go on from that file, if it is there. A run that was
-        stopped and resumed ends as one that was not: bit for bit, on the
+        Whether to resume from that file if it exists. A resumed training
+        gives the same result as an uninterrupted one: bit for bit, on the
         same machine with the same number of threads.
     kvstore : str
-        How gradients are added up: `device`, on the devices of this
-        process; or `dist_sync`, if this is a worker of a training on
-        several hosts. `train_iter` and `test_iter` then have this worker's
-        shares, as `load_data_voc_detection` gives them; worker 0 alone
-        plots, prints and stores.
+        How gradients are added up: `device`, on the devices of this process;
+        or `dist_sync`, if this is a worker of a training on several hosts.
+        `train_iter` and `test_iter` then give this worker's shares, as from
+        `load_data_voc_detection`; only worker 0 plots, prints and stores.
 
     Returns
     -------
     list of Epoch
-        The history, one entry an epoch, of all workers together; it is
-        plotted as it grows. The last one is printed, too.
+        The history, with one entry per epoch for all workers together. It is
+        plotted as it grows, and the last entry is printed.
 
     Raises
     ------
     TrainingError
-        When the loss or its gradient is not finite, there is no batch, or
-        fewer images in a batch than devices.
+        If the loss or its gradient is not finite, if there is no batch, or
+        if a batch has fewer images than there are devices.
     CheckpointError
-        When the checkpoint can't be written, is damaged, or is of another
-        training; or when there is one and `resume` is not set.
+        If the checkpoint can't be written, is damaged or belongs to another
+        training; or if it exists and `resume` is not set.
 
     Notes
     -----
     Stochastic gradient descent with momentum 0.9 and weight decay 1e-4;
-    rates are scaled by 0.1 to make up for the momentum.
+    rates are multiplied by 0.1 to compensate for the momentum.
     """
     rates = {backbone: backbone_lr, output_model: output_lr}
     if not backbone_lr:
@@ -126,23 +125,21 @@ def _trainer(model, learning_rate, num_steps):
     schedule = lr_scheduler.CosineScheduler(
         max(num_steps, WARMUP_STEPS + 1),
         base_lr=(1 - MOMENTUM) * learning_rate, warmup_steps=WARMUP_STEPS)
-    # Without a store of its own: `Replicas` adds up the gradients, which are
-    # shortened before the step.
+    # No key-value store: `Replicas` adds up the gradients, which are clipped
+    # before the step.
     return gluon.Trainer(model.collect_params(), 'sgd', {
         'lr_scheduler': schedule, 'momentum': MOMENTUM, 'wd': WEIGHT_DECAY},
         kvstore=None)
 
 
 def _forward_fn(backbone, output_model, batch_fn, learns, replicas):
-    """What a batch goes through; gives predictions and labels of each
-    device's share.
-    """
+    """A function from a batch to predictions and labels on each device."""
     anchors = [None] * len(replicas.devices)
 
     def forward(batch):
         outputs = []
         for i, (X, Y) in enumerate(replicas.split(*batch)):
-            # A backbone that stays as it is needs no backward pass.
+            # A frozen backbone needs no backward pass.
             with contextlib.nullcontext() if learns else autograd.pause():
                 features = backbone(X)
             preds, labels, anchors[i] = batch_fn(
@@ -153,7 +150,7 @@ def _forward_fn(backbone, output_model, batch_fn, learns, replicas):
 
 
 def _train_batch(batch, forward, loss, trainers, run):
-    """One step; gives the loss of the batch and what `_count` counts."""
+    """Make one step; returns the loss and the counts of the batch."""
     with autograd.record():
         outputs = forward(batch)
         values = run.replicas.losses(loss, outputs)
@@ -163,14 +160,14 @@ def _train_batch(batch, forward, loss, trainers, run):
                for device in run.replicas.devices)
     batch_loss = sum(float(value.sum()) for value in values)
     run.report(batch_loss, norm)
-    # The loss is a mean already: no division by the batch size.
+    # The loss is already a mean: no division by the batch size.
     for trainer in trainers.values():
         trainer.step(1)
     return batch_loss, *_count(outputs)
 
 
 def _evaluate(test_iter, forward):
-    """Sums of what `_count` counts, over all batches."""
+    """Sums of the counts of all batches."""
     sums = Accumulator(4)
     for batch in test_iter:
         sums.add(*_count(forward(batch)))
@@ -178,7 +175,7 @@ def _evaluate(test_iter, forward):
 
 
 def _clip_gradients(models, ctx):
-    """Shorten a device's gradient to MAX_GRADIENT; gives its norm before."""
+    """Clip a device's gradient to MAX_GRADIENT; returns the norm before."""
     gradients = [parameter.grad(ctx).as_nd_ndarray() for model in models
                  for parameter in model.collect_params().values()
                  if parameter.grad_req != 'null']
@@ -187,7 +184,7 @@ def _clip_gradients(models, ctx):
 
 
 def _count(outputs):
-    """Sums of what `DetectionEvaluation` counts in each share."""
+    """Sums of the counts of `DetectionEvaluation` over all shares."""
     evaluate = DetectionEvaluation()
     counts = [evaluate(*preds[-2:], *labels[-2:])
               for preds, labels in outputs]
@@ -195,7 +192,7 @@ def _count(outputs):
 
 
 def _errors(counts):
-    """Class error and box error from sums of such counts."""
+    """Class error and box error from such sums."""
     right, error, valid, positive = counts
     return (1 - right / valid if valid else math.nan,
             error / positive if positive else math.nan)

@@ -1,4 +1,4 @@
-"""The embedded data set: cats and dogs, drawn by the project itself.
+"""The embedded data set: pictures of cats and dogs that the project draws.
 
-It is read like any other data set, by `d2l_ext.data`.
+It is read by `d2l_ext.data`, like any other data set.
 """

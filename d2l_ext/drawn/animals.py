@@ -1,8 +1,8 @@
 """Cats and dogs drawn with Pillow: the animals of the embedded data set.
 
-Each function returns one animal as an RGBA picture, cropped to what is
-drawn. Shapes are given in a unit square, (0, 0) at its upper left, so that
-the same code draws an animal of any size.
+Each function returns one animal as an RGBA picture, cropped to the animal.
+Shapes are given in a unit square with (0, 0) at its upper left, so the same
+code draws an animal of any size.
 """
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def draw_cat(rng: np.random.Generator, side: int,
     Parameters
     ----------
     rng
-        Source of coat, markings and expression.
+        Decides coat, markings and expression.
     side
         Pixels of the unit square; the cat itself is a little smaller.
     sitting
@@ -220,7 +220,7 @@ def draw_cat(rng: np.random.Generator, side: int,
     Returns
     -------
     PIL.Image.Image
-        RGBA picture, transparent around the cat, cropped to it.
+        RGBA picture, cropped to the cat and transparent around it.
     """
     kind = rng.integers(len(_CAT_COATS))
     coat, mark, pale = _tint(rng, _CAT_COATS[kind])

@@ -21,22 +21,22 @@ __all__ = ['DrawnObject', 'draw_picture', 'make_drawn_set']
 CLASSES = ('cat', 'dog')
 NUM_TRAIN, NUM_VAL = 800, 300
 _SEED = 2020
-# Raise it when a picture changes: an older set is then not taken for this.
+# Increase it when a picture changes, so that an older set is not used.
 _VERSION = 1
 _SIZES = [(256, 256), (320, 240), (240, 320), (384, 256), (256, 384),
           (400, 300), (300, 400), (352, 288), (400, 240)]
-# An animal counts as difficult when less than this share of it shows, and
-# is drawn elsewhere when less than the second share would.
+# An animal is difficult if less than the first share of it is visible, and is
+# drawn elsewhere if less than the second share would be.
 _DIFFICULT, _HIDDEN = .5, .2
-# What shows of an animal has sides of at least this share of the picture's.
+# The visible part of an animal has at least this share of the picture's sides.
 _SMALLEST = .12
 
 
 class DrawnObject(NamedTuple):
     """One animal of a picture, as an annotation describes it.
 
-    `box` is (xmin, ymin, xmax, ymax), the pixels that show, counted from 1,
-    both ends included, as Pascal VOC counts.
+    `box` is (xmin, ymin, xmax, ymax), the visible pixels, counted as in
+    Pascal VOC: from 1, both ends included.
     """
     name: str
     box: Tuple[int, int, int, int]
@@ -45,7 +45,7 @@ class DrawnObject(NamedTuple):
 
 
 def _place(rng, width, height):
-    """One animal on a canvas of the picture's size: name, RGBA, its area."""
+    """Place an animal on a canvas; returns its name, the canvas, its area."""
     name = CLASSES[rng.integers(2)]
     longest = rng.uniform(.22, .68) * min(width, height)
     draw = draw_cat if name == 'cat' else draw_dog
@@ -58,7 +58,7 @@ def _place(rng, width, height):
     animal = animal.resize([max(1, round(scale * s)) for s in animal.size],
                            Image.Resampling.BOX)
     w, h = animal.size
-    edge = .3   # up to this share of the animal may leave the picture
+    edge = .3   # up to this share of the animal may be outside the picture
     x = int(rng.uniform(-edge * w, width - (1 - edge) * w))
     y = int(rng.uniform(-edge * h, height - (1 - edge) * h))
     area = np.count_nonzero(np.asarray(animal.getchannel('A')) > 127)
@@ -81,12 +81,12 @@ def draw_picture(rng: np.random.Generator
     image : PIL.Image.Image
         RGB, of one of nine sizes between 240 and 400 pixels a side.
     objects : list of DrawnObject
-        What is to be found on it. Width and height of a box measure 12 to
-        70 % of the picture's.
+        The animals in it. Width and height of a box are between 12 and 70 %
+        of the picture's.
     """
     width, height = _SIZES[rng.integers(len(_SIZES))]
     image = draw_scene(rng, width, height)
-    placed = []   # (name, mask of what shows, area when nothing hides it)
+    placed = []   # (name, mask of the visible part, area of the whole)
     for _ in range(rng.choice(4, p=[.40, .33, .17, .10]) + 1):
         for _ in range(20):
             name, canvas, area = _place(rng, width, height)
@@ -181,25 +181,25 @@ def _write_lists(root, split, pictures):
 
 def make_drawn_set(folder: os.PathLike, num_train: int = NUM_TRAIN,
                    num_val: int = NUM_VAL) -> Path:
-    """Draw the embedded data set, unless it is there already.
+    """Draw the embedded data set, unless it exists.
 
-    The pictures depend on nothing but their number: everybody gets the same
-    set. It is drawn beside its place and moved there when it is complete,
-    so an interrupted call leaves no half set, and two processes that ask
-    for it at once get one.
+    A picture depends only on its number, so everybody gets the same set. The
+    set is moved to its place when it is complete, so an interrupted call
+    leaves no partial set, and two processes that ask for it at the same time
+    get one.
 
     Parameters
     ----------
     folder
-        Where the sets of this project lie.
+        Folder of this project's data sets.
     num_train, num_val
         Number of pictures.
 
     Returns
     -------
     pathlib.Path
-        Root of a VOC devkit: `JPEGImages`, `Annotations` and
-        `ImageSets/Main` are below it.
+        The root of a VOC devkit, with `JPEGImages`, `Annotations` and
+        `ImageSets/Main`.
     """
     folder = Path(folder)
     root = folder / f'drawn-cats-dogs-v{_VERSION}-{num_train}-{num_val}'

@@ -1,8 +1,8 @@
 """Busy backgrounds for the animals of the embedded data set.
 
-Every scene is an RGB picture with shapes that look a little like parts of
-an animal (round, furry, pointed), so that a detector can't get away with
-finding "anything that is not background".
+Every scene is an RGB picture with shapes that look a little like parts of an
+animal (round, furry, pointed), so it is not enough for a detector to find
+anything that stands out.
 """
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def draw_scene(rng: np.random.Generator, width: int,
     Returns
     -------
     PIL.Image.Image
-        RGB picture without an animal.
+        RGB picture without animals.
     """
     image = _SCENES[rng.integers(len(_SCENES))](rng, width, height)
     draw = ImageDraw.Draw(image)
