@@ -1,6 +1,6 @@
-"""A detector from pictures to named boxes: what goes beyond the chapter.
+"""A complete detector, from pictures to named boxes, beyond the chapter.
 
-Inference, recipes and the second stage of the solutions and of
-`make detect`. The chapter's own models are `d2l_ext.rpn` and
-`d2l_ext.rcnn`.
+What the solutions and `make detect` share: inference, recipes, a better
+second stage, joint training and an analysis of errors. The chapter's own
+models are in `d2l_ext.rpn` and `d2l_ext.rcnn`.
 """

@@ -1,4 +1,4 @@
-"""What kind of mistakes a detector makes."""
+"""The kinds of mistakes that a detector makes."""
 from __future__ import annotations
 
 from typing import List, NamedTuple, Sequence, Tuple
@@ -14,17 +14,18 @@ __all__ = ['ERROR_KINDS', 'Finding', 'analyse_errors']
 #: Kinds of mistakes, in the order of a plot.
 ERROR_KINDS = ('confusion', 'localisation', 'double', 'background', 'missed')
 
-# What is right, and what touches an object at all.
+# A correct detection has at least the first IoU with an object; below the
+# second one, it has nothing to do with it.
 RIGHT_IOU, LEAST_IOU = .5, .1
 
 
 class Finding(NamedTuple):
-    """A detection, or a missed object, and what is to be said of it.
+    """The verdict on a detection or a missed object.
 
     `kind` is 'correct' or one of `ERROR_KINDS`; `image` is the index in the
-    data set; `name` the class that was detected, or was missed; `score` the
-    probability, 0 for a missed object; `box` the corner box in pixels of
-    the original picture.
+    data set; `name` the class that was detected or missed; `score` the
+    probability, 0 for a missed object; `box` the corner box in pixels of the
+    original picture.
     """
     kind: str
     image: int
@@ -35,41 +36,41 @@ class Finding(NamedTuple):
 
 def analyse_errors(detections: Sequence, dataset: VOCDetection,
                    score_threshold: float = .5) -> List[Finding]:
-    """Sort detections into right ones and kinds of mistakes.
+    """Sort detections into correct ones and kinds of mistakes.
 
-    By falling probability, a detection is
+    In order of decreasing probability, a detection is
 
-    * correct, when its IoU with an object of its class that was not found
-      before is at least 0.5;
-    * a double, when that object was found before;
-    * a mistake of localisation, when the IoU with an object of its class is
-      at least 0.1;
-    * a confusion, when that holds for an object of another class;
-    * background else.
+    * correct if its IoU with an object of its class that has not been found
+      yet is at least 0.5;
+    * a double if that object has already been found;
+    * a localisation error if its IoU with an object of its class is at least
+      0.1;
+    * a confusion if that holds for an object of another class;
+    * background otherwise.
 
-    An object that no detection is right about is missed. Difficult objects
-    are not missed, and a detection of one is left out.
+    An object without a correct detection is missed. Difficult objects are
+    never missed, and detections of them are left out.
 
     Parameters
     ----------
     detections : sequence of [classes, scores, boxes]
-        For every image of `dataset`, what `predict_rcnn` returns.
+        What `predict_rcnn` returns for each image of `dataset`.
     dataset : VOCDetection
-        Knows the objects.
+        Gives the objects.
     score_threshold : float
         Detections with a smaller probability do not count.
 
     Returns
     -------
     list of Finding
-        Image by image, detections by falling probability, then what was
-        missed.
+        Image by image: the detections in order of decreasing probability,
+        then the missed objects.
 
     Notes
     -----
-    The kinds of Hoiem et al. (2012), with doubles set apart from other
-    mistakes of localisation and no difference between similar and other
-    classes.
+    The kinds of Hoiem et al. (2012), but doubles are separate from other
+    localisation errors, and confusions with similar classes are not separate
+    from other confusions.
     """
     findings = []
     for image, detection in enumerate(detections):
@@ -102,7 +103,7 @@ def _overlaps(boxes, objects):
 
 
 def _kind(name, overlaps, objects, found):
-    """Kind of a detection, '' to leave it out; marks what it finds."""
+    """Kind of a detection, '' to leave it out; adds its object to `found`."""
     def touched(threshold, same_class):
         return [i for i, item in enumerate(objects)
                 if (item.name == name) == same_class

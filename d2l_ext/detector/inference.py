@@ -25,12 +25,12 @@ PictureLike = Union[str, os.PathLike, Image.Image]
 
 
 class Detector(NamedTuple):
-    """All that detection needs: the models, and what they were made for.
+    """Everything that detection needs.
 
     `backbone`, `rpn_output` and `rcnn_output` are the three models;
-    `classes` names what they find, class 0 first; `size` is the height and
-    width in pixels that images are resized to; `anchor_fn` makes the RPN's
-    anchors.
+    `classes` are the names of their classes, class 0 first; `size` is the
+    height and width in pixels that images are resized to; `anchor_fn`
+    generates the anchors of the RPN.
     """
     backbone: nn.Block
     rpn_output: nn.Block
@@ -41,10 +41,10 @@ class Detector(NamedTuple):
 
 
 class Detection(NamedTuple):
-    """One object that was found.
+    """A detected object.
 
     `box` is the corner box (x1, y1, x2, y2) in pixels of the picture,
-    counted from 0 as in `VOCObject`; `probability` lies in [0, 1].
+    counted from 0 as in `VOCObject`; `probability` is in [0, 1].
     """
     name: str
     probability: float
@@ -55,7 +55,7 @@ def predict_faster_rcnn(detector: Detector,
                         images: Union[PictureLike, Iterable[PictureLike]],
                         score_threshold: float = .5, batch_size: int = 32,
                         **options) -> List[List[Detection]]:
-    """Find objects on pictures of any size.
+    """Find objects in pictures of any size.
 
     Parameters
     ----------
@@ -67,20 +67,21 @@ def predict_faster_rcnn(detector: Detector,
     score_threshold : float
         Objects with a smaller probability are left out.
     batch_size : int
-        Pictures that go through the network, and are in memory, at once.
+        How many pictures are in memory, and go through the network, at once.
     **options
         Passed on to `predict_rcnn`.
 
     Returns
     -------
     list of list of Detection
-        For each picture, in the order of `list_pictures` for a folder, the
-        objects by falling probability; an empty list where there is none.
+        The objects of each picture in order of decreasing probability, an
+        empty list if there are none. Pictures of a folder are in the order
+        of `list_pictures`.
 
     Raises
     ------
     DatasetError
-        When a file is missing or is no picture.
+        If a file is missing or is not a picture.
     """
     if isinstance(images, (str, os.PathLike)):
         images = list_pictures(images)
@@ -103,7 +104,7 @@ def detect_batches(detector: Detector, dataset: VOCDetection,
                    batch_size: int = 32, **options
                    ) -> Tuple[List[List[np.ndarray]],
                               List[List[np.ndarray]]]:
-    """Detect on all images of a data set, for an evaluation.
+    """Detect objects in all images of a data set, for an evaluation.
 
     Parameters
     ----------
@@ -112,16 +113,16 @@ def detect_batches(detector: Detector, dataset: VOCDetection,
     dataset : VOCDetection
         Images of the detector's size.
     batch_size : int
-        Images that go through the network at once.
+        How many images go through the network at once.
     **options
         Passed on to `predict_rcnn`.
 
     Returns
     -------
     detections : list of [classes, scores, boxes]
-        As `predict_rcnn` gives them, for `evaluate_detection`.
+        What `predict_rcnn` returns, for `evaluate_detection`.
     proposals : list of [scores, boxes]
-        As `predict_rpn` gives them, for `proposal_recall`.
+        What `predict_rpn` returns, for `proposal_recall`.
     """
     detections, proposals = [], []
     for X, _ in load_batches(dataset, batch_size):

@@ -1,6 +1,6 @@
-"""Recipes: a model and its training, told in one value.
+"""Recipes: a model and its training, described by one value.
 
-The chapter's own one is `CHAPTER`; the others change what they say.
+The recipe of the chapter is `CHAPTER`; others state what they change.
 """
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ __all__ = ['BEST', 'CHAPTER', 'TUNED', 'Recipe', 'Step', 'load_detector',
 class Step(NamedTuple):
     """One call of `train_detection`.
 
-    `stage` is 'rpn', 'rcnn' or 'joint'; rates are as for `train_detection`,
-    where 0 keeps the backbone fixed.
+    `stage` is 'rpn', 'rcnn' or 'joint'; the other fields are arguments of
+    `train_detection`.
     """
     stage: str
     num_epochs: int
@@ -56,15 +56,15 @@ class Step(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """Everything that a training depends on but its data and its seed.
+    """Everything that a training depends on, except its data and seed.
 
-    `steps` are the trainings in their order. `batch_size` and `side` (in
-    pixels) say how images are fed. `num_stages` is that of
-    `detection_backbone`, `sizes` and `ratios` those of the anchors.
+    `steps` are the trainings, in order. Images have `side` pixels in either
+    direction and come in batches of `batch_size`. `num_stages` is that of
+    `detection_backbone`; `sizes` and `ratios` are those of the anchors.
     `pooling`, `pooled_size`, `num_hidden` and `class_specific` describe the
-    `RoIHead`. `lambd` weighs the localisation loss. `num_rois` proposals an
-    image are trained on (None: all that are not ignored), with the ground
-    truth among them if `add_truth`.
+    `RoIHead`. `lambd` is the weight of the localisation loss. The second
+    stage is trained on `num_rois` proposals of an image (None: all that are
+    not ignored), which include the ground truth if `add_truth`.
     """
     steps: Tuple[Step, ...] = (Step('rpn', 3, .5, .5),
                                Step('rcnn', 3, .01, .1))
@@ -82,11 +82,11 @@ class Recipe(NamedTuple):
     add_truth: bool = False
 
 
-#: What the chapter does.
+#: The recipe of the chapter.
 CHAPTER = Recipe()
 #: The chapter with one rate tuned: that of the backbone in step 2.
 TUNED = Recipe(steps=(Step('rpn', 3, .5, .5), Step('rcnn', 3, .1, .1)))
-#: The recipe of `make detect`: fine features, RoIAlign, joint training.
+#: The recipe of `make detect`: stride 16, RoIAlign, joint training.
 BEST = Recipe(steps=(Step('joint', 6, .4, .4),), batch_size=8, num_stages=3,
               pooling='align', pooled_size=4, num_hidden=256, num_rois=32)
 
@@ -94,21 +94,21 @@ BEST = Recipe(steps=(Step('joint', 6, .4, .4),), batch_size=8, num_stages=3,
 def make_detector(recipe: Recipe, classes: Sequence[str],
                   ctx: Union[Context, Sequence[Context], None] = None
                   ) -> Detector:
-    """The models of a recipe, with random parameters.
+    """Make the models of a recipe, with random parameters.
 
     Parameters
     ----------
     recipe : Recipe
-        Which models.
+        Describes the models.
     classes : sequence of str
-        What they are to find.
+        Names of the classes to detect.
     ctx : Context or sequence of Context, optional
         Device or devices, the CPU if not given.
 
     Returns
     -------
     Detector
-        Initialised as the chapter does; `mx.random.seed` repeats it.
+        Initialised as in the chapter; `mx.random.seed` makes it repeatable.
     """
     rpn_output = RPNOutput(len(recipe.sizes) + len(recipe.ratios) - 1)
     models = (detection_backbone(recipe.num_stages), rpn_output,
@@ -117,7 +117,7 @@ def make_detector(recipe: Recipe, classes: Sequence[str],
     ctx = ctx or cpu()
     for model in models:
         model.initialize(init=init.Xavier(), ctx=ctx)
-    # Dense layers learn their sizes, and get parameters, in a first call.
+    # Dense layers infer their sizes in a first call.
     backbone, _, head = models
     first = ctx if isinstance(ctx, Context) else ctx[0]
     features = backbone(np.zeros((1, 3, recipe.side, recipe.side), ctx=first))
@@ -139,16 +139,15 @@ def train_recipe(recipe: Recipe, detector: Detector,
     Parameters
     ----------
     recipe : Recipe
-        Which steps, and how.
+        Describes the steps.
     detector : Detector
         From `make_detector`; it is trained in place.
     train_iter, test_iter : DataLoader
-        As `load_data_voc_detection` gives them.
+        From `load_data_voc_detection`.
     ctx : Context or sequence of Context, optional
-        Devices of the detector, the CPU if not given.
+        Device or devices of the detector, the CPU if not given.
     checkpoints : path, optional
-        A folder for one checkpoint a step. Those that are there already
-        are resumed.
+        Folder for the checkpoint of each step; those that exist are resumed.
     kvstore : str
         As for `train_detection`.
 
@@ -198,12 +197,12 @@ def save_detector(detector: Detector, recipe: Recipe,
     Parameters
     ----------
     detector : Detector
-        What to store.
+        The detector to store.
     recipe : Recipe
-        What it was made from.
+        The recipe it was made from.
     folder : path
-        Gets the files `detector.json` (recipe and classes) and
-        `detector.params` (parameters); made if needed.
+        Folder for the files `detector.json` (recipe and classes) and
+        `detector.params` (parameters); created if needed.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -216,12 +215,12 @@ def save_detector(detector: Detector, recipe: Recipe,
 
 def load_detector(folder: Union[str, os.PathLike],
                   ctx: Optional[Context] = None) -> Detector:
-    """Load what `save_detector` stored.
+    """Load a detector that `save_detector` stored.
 
     Parameters
     ----------
     folder : path
-        Where it is.
+        The folder given to `save_detector`.
     ctx : Context, optional
         Device to load it to, the CPU if not given.
 
@@ -233,7 +232,7 @@ def load_detector(folder: Union[str, os.PathLike],
     Raises
     ------
     DetectorError
-        When the folder holds no complete detector.
+        If the folder holds no complete detector.
     """
     folder = Path(folder)
     try:
@@ -252,7 +251,7 @@ def load_detector(folder: Union[str, os.PathLike],
         reason = str(error).strip().splitlines()[0]
         raise DetectorError(
             f'{folder}: detector.json and detector.params do not hold a '
-            f'detector ({reason}). Train it anew.') from error
+            f'detector ({reason}). Train it again.') from error
     return detector
 
 
@@ -263,9 +262,9 @@ def load_parameters(detector: Detector, path: Union[str, os.PathLike],
     Parameters
     ----------
     detector : Detector
-        Of the recipe that the parameters were trained with.
+        A detector of the recipe that the parameters were trained with.
     path : path
-        The file `detector.params` of a folder of `save_detector`.
+        The file `detector.params` that `save_detector` wrote.
     ctx : Context, optional
         Device to load to, the CPU if not given.
     """
@@ -273,7 +272,7 @@ def load_parameters(detector: Detector, path: Union[str, os.PathLike],
 
 
 def _models(detector):
-    """The three models as one, for their parameters."""
+    """The three models as one block, to store its parameters."""
     models = gluon.nn.Sequential()
     models.add(detector.backbone, detector.rpn_output, detector.rcnn_output)
     return models

@@ -1,4 +1,4 @@
-"""A second stage with the choices that the papers made, for comparison.
+"""A second stage with the options of the papers, for comparison.
 
 Alphabet of shapes: B images, R proposals of all images, C classes without
 the background.
@@ -12,7 +12,8 @@ from mxnet.gluon import nn
 
 __all__ = ['RoIHead', 'own_class_boxes', 'roi_align']
 
-# Of a region, in cells: enough to be told from zero beside a corner's place.
+# The smallest side of a region, in cells: not lost to rounding when it is
+# added to a corner.
 MIN_SIDE = .01
 
 
@@ -20,9 +21,9 @@ def roi_align(X: np.ndarray, rois: np.ndarray, pooled_size: Tuple[int, int]
               ) -> np.ndarray:
     """Average features at points of each region, without rounding.
 
-    Where RoI pooling moves a region's border to whole cells, RoIAlign cuts
-    the region itself into windows, reads the features at two by two points
-    of each, between cells by bilinear interpolation, and takes their mean.
+    While RoI pooling moves the border of a region to whole cells, RoIAlign
+    divides the region itself into windows, interpolates the features
+    bilinearly at two by two points of each window, and takes their mean.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def roi_align(X: np.ndarray, rois: np.ndarray, pooled_size: Tuple[int, int]
         Features.
     rois : ndarray, shape (R, 5)
         Rows (image, x1, y1, x2, y2), corner boxes in cells of the features;
-        the first cell reaches from 0 to 1.
+        the first cell extends from 0 to 1.
     pooled_size : (int, int)
         Height and width of the result.
 
@@ -41,11 +42,11 @@ def roi_align(X: np.ndarray, rois: np.ndarray, pooled_size: Tuple[int, int]
 
     Notes
     -----
-    Section 3 of He et al. (2017), Mask R-CNN; the operator
-    `mx.nd.contrib.ROIAlign`, with centres of cells at halves.
+    Section 3 of He et al. (2017), Mask R-CNN. Uses the operator
+    `mx.nd.contrib.ROIAlign` with cell centres at half-integers.
     """
-    # The operator ends the process at a region without width or height, as
-    # clipping to the image leaves some.
+    # A region without width or height, which clipping to the image can leave,
+    # would make the operator abort the process.
     corners = np.maximum(rois[:, 3:], rois[:, 1:3] + MIN_SIDE)
     rois = np.concatenate((rois[:, :3], corners), axis=1)
     return nd.contrib.ROIAlign(
@@ -63,12 +64,12 @@ class RoIHead(nn.Block):
     pooling : {'align', 'max'}
         RoIAlign, or RoI pooling as in `FasterRCNNOutput`.
     pooled_size : int
-        Windows along either side of a proposal.
+        Number of windows along each side of a proposal.
     num_hidden : int
         Units of the hidden layer between pooling and predictions; 0 leaves
         it out.
     class_specific : bool
-        Whether each class has offsets of its own.
+        Whether each class has its own offsets.
 
     Notes
     -----
@@ -95,8 +96,8 @@ class RoIHead(nn.Block):
                 ) -> Tuple[np.ndarray, np.ndarray]:
         """Predict, as `FasterRCNNOutput.forward` does.
 
-        Where each class has offsets of its own, `box_preds` has the shape
-        (R, 4 C), those of the first class first.
+        If each class has its own offsets, `box_preds` has the shape (R, 4 C),
+        with those of the first class first.
         """
         _, _, h, w = X.shape
         rois = rois * np.array([[1, w, h, w, h]], ctx=rois.ctx)
@@ -108,7 +109,7 @@ class RoIHead(nn.Block):
 
 
 def own_class_boxes(batch_fn: Callable) -> Callable:
-    """Leave of a class-specific head's offsets those of the true class.
+    """Select the true class's offsets from those of a class-specific head.
 
     Parameters
     ----------
@@ -118,9 +119,9 @@ def own_class_boxes(batch_fn: Callable) -> Callable:
     Returns
     -------
     callable
-        The same with box predictions (R, 4), those of each proposal's
-        class. Background has no offsets: there the first class's stand in,
-        which no loss looks at.
+        The same with box predictions (R, 4), those of each proposal's class.
+        Background has no offsets; it gets those of the first class, which
+        the loss ignores.
     """
     def own_batch_fn(*args):
         (*others, box_preds), labels, anchors = batch_fn(*args)

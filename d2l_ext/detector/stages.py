@@ -1,6 +1,4 @@
-"""How the stages are trained: one after the other, or at once.
-
-`train_detection` is the loop; here is what it calls for a batch.
+"""Batch functions for `train_detection`: the second stage, or both at once.
 """
 from __future__ import annotations
 
@@ -22,23 +20,22 @@ def faster_rcnn_batch_fn(rpn_output: nn.Block,
                          rpn_anchors: Callable = rpn_anchors,
                          faster_rcnn_targets: Callable = faster_rcnn_targets
                          ) -> Callable:
-    """The batch function of the second stage, for `train_detection`.
+    """Batch function of the second stage, for `train_detection`.
 
     Parameters
     ----------
     rpn_output : Block
-        The `RPNOutput` that proposes; no gradient goes through it.
+        The `RPNOutput` that makes proposals; no gradient flows through it.
     rpn_anchors : callable
-        Makes anchors from features.
+        Generates anchors from features.
     faster_rcnn_targets : callable
         Makes targets from ground truth and proposals.
 
     Returns
     -------
     callable
-        `faster_rcnn_batch(ground_truths, features, output, anchors)` gives
-        predictions, labels and None for the anchors, which change with
-        every batch.
+        `faster_rcnn_batch(ground_truths, features, output, anchors)` returns
+        predictions, labels and, in place of the anchors, None.
     """
     def faster_rcnn_batch(ground_truths, backbone_outputs,
                           faster_rcnn_output, anchors):
@@ -55,10 +52,10 @@ def faster_rcnn_batch_fn(rpn_output: nn.Block,
 
 def targets_with_ground_truth(ground_truth: np.ndarray, rpn_preds: List
                               ) -> List[np.ndarray]:
-    """`faster_rcnn_targets` with the objects' own boxes as proposals, too.
+    """`faster_rcnn_targets` with the ground truth added to the proposals.
 
-    Parameters and returns as there. The boxes come first, with a score of
-    one; padding is left out.
+    Parameters and results are the same. The ground truth comes first, with a
+    score of one and without padding.
     """
     enriched = []
     for rows, (scores, boxes) in zip(ground_truth, rpn_preds):
@@ -73,17 +70,17 @@ def targets_with_ground_truth(ground_truth: np.ndarray, rpn_preds: List
 
 def sampled_targets(num_rois: int = 32, share: float = .25,
                     targets_fn: Callable = faster_rcnn_targets) -> Callable:
-    """Targets for a few proposals of each image, drawn at random.
+    """Targets for a random sample of the proposals of each image.
 
-    Pooling costs time for every proposal, and a trained RPN puts dozens of
-    them on each object: there is little to learn from most of them.
+    Pooling takes time for every proposal, but a trained RPN makes dozens of
+    proposals for each object: there is little to learn from most of them.
 
     Parameters
     ----------
     num_rois : int
-        Proposals an image, at most.
+        The most proposals of an image.
     share : float
-        Share of positive ones among them, at most.
+        The largest share of positive proposals among them.
     targets_fn : callable
         Makes all targets, as `faster_rcnn_targets` does.
 
@@ -95,7 +92,7 @@ def sampled_targets(num_rois: int = 32, share: float = .25,
     Notes
     -----
     Section 2.3 of Girshick (2015), Fast R-CNN: 64 proposals an image, a
-    quarter of them positive. The draw takes MXNet's random numbers.
+    quarter of them positive. Sampling uses MXNet's random numbers.
     """
     def targets(ground_truth, rpn_preds):
         rois, cls_labels, box_labels = targets_fn(ground_truth, rpn_preds)
@@ -114,12 +111,12 @@ def sampled_targets(num_rois: int = 32, share: float = .25,
 
 
 class JointOutput(nn.Block):
-    """Both output models, to be trained at once.
+    """Both output models as one block, for joint training.
 
     Parameters
     ----------
     rpn_output, rcnn_output : Block
-        Of the first and of the second stage.
+        The output models of the first and the second stage.
     """
 
     def __init__(self, rpn_output: nn.Block, rcnn_output: nn.Block,
@@ -130,26 +127,26 @@ class JointOutput(nn.Block):
 
 def joint_batch_fn(anchor_fn: Callable = rpn_anchors,
                    targets_fn: Callable = faster_rcnn_targets) -> Callable:
-    """The batch function of approximate joint training.
+    """Batch function of approximate joint training.
 
     Parameters
     ----------
     anchor_fn : callable
-        Makes anchors from features.
+        Generates anchors from features.
     targets_fn : callable
-        Makes the second stage's targets.
+        Makes the targets of the second stage.
 
     Returns
     -------
     callable
-        `joint_batch(Y, features, output_model, anchors)` with a
-        `JointOutput` gives the predictions of both stages, their labels,
-        and the anchors.
+        `joint_batch(Y, features, output_model, anchors)`, with a
+        `JointOutput`, returns the predictions and labels of both stages and
+        the anchors.
 
     Notes
     -----
-    Section 3.2 of Ren et al. (2015): approximate, because the proposals
-    count as given; the loss has no gradient with respect to their corners.
+    Section 3.2 of Ren et al. (2015). It is approximate because proposals are
+    treated as constants: the loss has no gradient with respect to them.
     """
     def joint_batch(Y, features, output_model, anchors):
         rpn_preds, rpn_labels, anchors = rpn_batch(
@@ -175,7 +172,7 @@ class JointLoss:
         self._loss = DetectionLoss(lambd)
 
     def counts(self, *labels: np.ndarray) -> List[np.ndarray]:
-        """Numbers of anchors, then of proposals, that losses are means of.
+        """Numbers of anchors and of proposals that the losses average over.
 
         Parameters
         ----------
@@ -185,14 +182,14 @@ class JointLoss:
         Returns
         -------
         list of four ndarray, shape ()
-            As `DetectionLoss.counts` gives them.
+            The counts of `DetectionLoss` for each stage.
         """
         return [*self._loss.counts(*labels[:2]),
                 *self._loss.counts(*labels[2:])]
 
     def __call__(self, *preds_and_labels: np.ndarray,
                  counts: Optional[Sequence] = None) -> np.ndarray:
-        """Loss of a batch, spread over anchors and proposals.
+        """Loss of a batch, anchor by anchor, then proposal by proposal.
 
         Parameters
         ----------

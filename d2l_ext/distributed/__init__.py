@@ -1,5 +1,6 @@
-"""Training on several devices and hosts as one.
+"""Several devices or hosts that train one model together.
 
-`membership` needs no MXNet: it is imported before it, see
-`d2l_ext/__init__.py`. The training loop itself is `d2l_ext.training`.
+`replicas` shares out a batch, and `membership` notices when a process is
+lost. Devices are chosen in `d2l_ext.runtime`; the training loop, which is the
+same on one device and on many, is `d2l_ext.training`.
 """

@@ -1,14 +1,14 @@
-"""Who takes part in a training on several hosts, and who has left it.
+"""Which processes take part in a training on several hosts, and which left.
 
 MXNet moves the gradients, but when a process of such a training dies, the
-others wait for it forever, without a word. So each process keeps a TCP
+others wait for it forever, without a message. So each process keeps a TCP
 connection to the scheduler, on the port after MXNet's own, for as long as it
-lives; when one breaks, all others are told who it was, and end. They are
-also told when a worker stays behind, and when workers differ in what must be
-the same for all.
+lives. When a connection breaks, the scheduler tells all other processes which
+one was lost, and they exit. It does the same when a worker falls behind, or
+when workers differ in something that must be the same for all.
 
-Nothing here needs MXNet: importing that, with DMLC_ROLE set to `scheduler`
-or `server`, never returns.
+This module does not use MXNet, because with DMLC_ROLE set to `scheduler` or
+`server` importing MXNet never returns.
 """
 from __future__ import annotations
 
@@ -35,29 +35,26 @@ def patience() -> float:
 
 
 def silence() -> int:
-    """Seconds after which a host that is gone without a sign is lost.
-
-    When its cable is pulled, for instance.
-    """
+    """Seconds without an answer after which a host counts as lost."""
     return int(os.environ.get('D2L_SILENCE') or 20)
 
 
 @functools.cache
 def join() -> Optional[Member]:
-    """Take part in the training that the environment tells of.
+    """Join the training that the environment variables describe.
 
-    `import d2l_ext` calls it; later calls give the same.
+    `import d2l_ext` calls it; later calls return the same object.
 
     Returns
     -------
     Member or None
-        The connection to the scheduler; None in the scheduler itself, and
-        where DMLC_ROLE is not set.
+        The connection to the scheduler; None in the scheduler itself and if
+        DMLC_ROLE is not set.
 
     Raises
     ------
     SystemExit
-        When there is no scheduler, or a port is in use.
+        If there is no scheduler, or a port is in use.
     """
     role = os.environ.get('DMLC_ROLE')
     if not role:
@@ -72,7 +69,7 @@ def join() -> Optional[Member]:
                  'DMLC_PS_ROOT_PORT, DMLC_NUM_WORKER and DMLC_NUM_SERVER '
                  f'must be set, too: {error}')
     if role != 'worker':
-        # An interrupt is for workers, which store what they have.
+        # Interrupts are for the workers, which write a checkpoint.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     if role == 'scheduler':
         _Scheduler(host, port, counts)
@@ -81,19 +78,19 @@ def join() -> Optional[Member]:
 
 
 def _end(message):
-    """End this process at once, whatever its other threads wait for."""
+    """End this process at once, even if other threads are waiting."""
     try:
-        # In one piece: other processes may write to the same terminal.
+        # One write: other processes may write to the same terminal.
         sys.stderr.write(f'{os.environ["DMLC_ROLE"]} (process {os.getpid()}) '
                          f'ends: {message}\n')
         sys.stderr.flush()
     finally:
-        # Also where nobody reads it any more.
+        # Even if nobody reads the output any more.
         os._exit(1)
 
 
 def _keep_alive(connection):
-    """Make a connection break when the other host is gone."""
+    """Make a connection break when the other host is lost."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     probe = max(1, silence() // 4)
     for option, value in (('TCP_KEEPIDLE', probe), ('TCP_KEEPINTVL', probe),
@@ -104,16 +101,16 @@ def _keep_alive(connection):
 
 
 class Member:
-    """What a worker or server tells the scheduler, and is told by it.
+    """The connection of a worker or server to the scheduler.
 
     Parameters
     ----------
     role : {'worker', 'server'}
-        Which of them.
+        The role of this process.
     host : str
         Address of the scheduler.
     port : int
-        MXNet's port there; the next one is used.
+        MXNet's port there; the connection uses the next one.
     """
 
     def __init__(self, role: str, host: str, port: int):
@@ -126,7 +123,7 @@ class Member:
         self._answers, self._answered = [], threading.Condition()
         self._tell(role=role, host=socket.gethostname(), pid=os.getpid())
         threading.Thread(target=self._listen, daemon=True).start()
-        # The scheduler tells only those that it knows when another is gone.
+        # The scheduler can notify only processes that it knows.
         self._entered.wait()
 
     def _connect(self, host, port):
@@ -139,15 +136,15 @@ class Member:
             except OSError as error:
                 if time.monotonic() > deadline:
                     sys.exit(
-                        f'{self._address}: no scheduler has come there for '
-                        f'{patience():g} s ({error}). Start one with '
-                        'DMLC_ROLE=scheduler, and see that '
+                        f'{self._address}: no scheduler was found there '
+                        f'within {patience():g} s ({error}). Start one with '
+                        'DMLC_ROLE=scheduler, and make sure that '
                         'DMLC_PS_ROOT_URI and DMLC_PS_ROOT_PORT are the '
-                        'same for all.')
+                        'same for all processes.')
                 time.sleep(.2)
 
     def _tell(self, **message):
-        # A broken connection is noticed by the thread that listens.
+        # The listening thread notices a broken connection.
         with contextlib.suppress(OSError):
             self._socket.sendall(json.dumps(message).encode() + b'\n')
 
@@ -162,7 +159,7 @@ class Member:
                 if 'done' in message:
                     self._all_leave.set()
                     if self._role == 'server':
-                        os._exit(0)     # It keeps nothing.
+                        os._exit(0)     # It has nothing to store.
                 if 'agreed' in message:
                     with self._answered:
                         self._answers.append(message['agreed'])
@@ -176,16 +173,16 @@ class Member:
         atexit.register(self.leave)
 
     def leave(self) -> None:
-        """Say that this worker makes no further exchange, and wait for all.
+        """Announce that this worker is done, and wait until all are.
 
-        MXNet would wait, too, but so that no message could end this process;
-        and it throws away what it has not sent yet when it closes, so that
-        others may wait for that forever. So it is told not to.
+        MXNet would wait, too, but no message could end this process then;
+        and when it closes, it discards what it has not sent yet, so others
+        might wait for that forever. Its own barrier is therefore disabled.
         """
         self._tell(bye=True)
         self._all_leave.wait()
-        # Nothing waits for others any more. If this process hangs all the
-        # same, it ends, and shows where.
+        # Nothing needs to wait any more. If this process hangs nevertheless,
+        # it ends and prints where.
         faulthandler.dump_traceback_later(patience(), exit=True)
 
     def agree(self, about: dict, offer: Any = None, hint: str = '') -> Any:
@@ -194,16 +191,16 @@ class Member:
         Parameters
         ----------
         about : dict
-            Values that JSON has. Where workers differ, all end.
+            Values to compare, as JSON has them. If workers differ, all end.
         offer : object
-            What JSON has.
+            A value of worker 0 for all workers, as JSON has it.
         hint : str
             What to do if they differ.
 
         Returns
         -------
         object
-            What worker 0 offered.
+            The offer of worker 0.
         """
         about = json.loads(json.dumps(about))
         with self.exchange():
@@ -214,7 +211,7 @@ class Member:
 
     @contextlib.contextmanager
     def exchange(self) -> Iterator[None]:
-        """Wait for the other workers within this block, but not forever."""
+        """Limit how long this block waits for the other workers."""
         self._exchanges += 1
         self._tell(exchange=self._exchanges)
         timer = threading.Timer(patience(), self._tell,
@@ -237,7 +234,7 @@ class _Scheduler(socketserver.ThreadingTCPServer):
         self._abouts, self._lock = {}, threading.RLock()
         address = host
         try:
-            # MXNet would end with a trace of C++ functions.
+            # MXNet would end with a C++ stack trace.
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((host, port))
@@ -245,28 +242,28 @@ class _Scheduler(socketserver.ThreadingTCPServer):
             super().__init__((address, port), _Connection)
         except OSError as error:
             sys.exit(f'{address or host}:{port}: the scheduler can\'t listen '
-                     f'there ({error.strerror}). Set DMLC_PS_ROOT_PORT, for '
-                     'all processes, to a number so that this port and the '
-                     'next one are free, and DMLC_PS_ROOT_URI to an address '
-                     'of this host.')
+                     f'there ({error.strerror}). For all processes, set '
+                     'DMLC_PS_ROOT_PORT so that this port and the next one '
+                     'are free, and DMLC_PS_ROOT_URI to an address of this '
+                     'host.')
         threading.Thread(target=self.serve_forever, daemon=True).start()
         timer = threading.Timer(patience(), self._count)
         timer.daemon = True
         timer.start()
 
     def handle_error(self, request, client_address):
-        """A connection that breaks is no error of this server."""
+        """Ignore broken connections, which `lost` handles."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
     def _count(self):
-        come = {kind: sum(m.role == kind for m in self._members)
-                for kind in self._counts}
-        if come != self._counts:
+        joined = {kind: sum(m.role == kind for m in self._members)
+                  for kind in self._counts}
+        if joined != self._counts:
             self.fail(f'after {patience():g} s only ' + ' and '.join(
-                f'{come[kind]} of {count} {kind}s' for kind, count
-                in self._counts.items()) + ' have come: ' + (', '.join(
-                    map(str, self._members)) or 'nobody') + '.')
+                f'{joined[kind]} of {count} {kind}s' for kind, count
+                in self._counts.items()) + ' have joined: ' + (', '.join(
+                    map(str, self._members)) or 'none') + '.')
 
     def enter(self, member):
         with self._lock:
@@ -278,7 +275,7 @@ class _Scheduler(socketserver.ThreadingTCPServer):
         with self._lock:
             for member in self._members:
                 member.tell(end=message)
-            # A connection that is closed too early may lose what was sent.
+            # Closing a connection too early may lose what was sent.
             time.sleep(.5)
             _end(message)
 
@@ -298,10 +295,10 @@ class _Scheduler(socketserver.ThreadingTCPServer):
                 return
             self._members.remove(member)
             self.fail(f'{member} is gone: it has ended, crashed or been '
-                      'killed, or its host is not reached any more.')
+                      'killed, or its host can no longer be reached.')
 
     def exchange(self, member):
-        """A worker that has left stays behind the others from now on."""
+        """End the training if a worker that has left missed an exchange."""
         with self._lock:
             workers = self._workers()
             if self._all_gone():
@@ -313,8 +310,8 @@ class _Scheduler(socketserver.ThreadingTCPServer):
                 if other.gone and other.exchanges < last:
                     self._members.remove(other)
                     self.fail(f'{other} has ended after {other.exchanges} '
-                              'exchanges, and the others go on: see what it '
-                              'says itself.')
+                              'exchanges, and the others go on: see its own '
+                              'output.')
 
     def late(self, number):
         with self._lock:
@@ -322,13 +319,13 @@ class _Scheduler(socketserver.ThreadingTCPServer):
                       if m.exchanges < number or m.gone]
             self.fail(
                 f'exchange {number} took more than {patience():g} s: ' + (
-                    ', '.join(map(str, behind)) + ' did not come to it.'
-                    if behind else 'all workers have come to it, so a server '
-                    'or the network does not answer. If it is only slow, '
-                    'set D2L_PATIENCE to more seconds.'))
+                    ', '.join(map(str, behind)) + ' did not take part.'
+                    if behind else 'all workers took part, so a server or '
+                    'the network does not respond. If it is only slow, set '
+                    'D2L_PATIENCE to more seconds.'))
 
     def agree(self, member, about, offer, hint):
-        """Compare once all have told; the answer is worker 0's offer."""
+        """Compare once all workers have asked; send worker 0's offer."""
         with self._lock:
             self._abouts[member] = about, offer
             if len(self._abouts) < self._counts['worker']:
@@ -348,7 +345,7 @@ class _Scheduler(socketserver.ThreadingTCPServer):
 
 
 class _Connection(socketserver.StreamRequestHandler):
-    """What the scheduler knows of one process."""
+    """The scheduler's connection to one process, and its state."""
     role = None
 
     def handle(self):
@@ -357,7 +354,7 @@ class _Connection(socketserver.StreamRequestHandler):
             for line in self.rfile:
                 self._hear(json.loads(line))
         except (OSError, ValueError):
-            pass    # as if it were closed
+            pass    # the same as a closed connection
         if self.role:
             self.server.lost(self)
 

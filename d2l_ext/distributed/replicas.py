@@ -1,4 +1,4 @@
-"""Copies of models, on several devices and hosts, that are trained as one."""
+"""Copies of models on several devices or hosts that are trained as one."""
 from __future__ import annotations
 
 import atexit
@@ -30,35 +30,35 @@ def _distributed_store(kind):
     if 'async' in kind:
         raise TrainingError(
             f"kvstore='{kind}' would have the servers make the steps, which "
-            'leaves no gradient to shorten and no momentum to store. Take '
+            'leaves no gradient to clip and no momentum to store. Use '
             "'dist_sync'.")
     member = join()
     if member is None:
         raise TrainingError(
             f"kvstore='{kind}' is for the workers of a training on several "
-            'hosts, and DMLC_ROLE is not set. tools/launch.py sets it, and '
-            'starts all that is needed.')
+            'hosts, and DMLC_ROLE is not set. tools/launch.py sets it and '
+            'starts all processes.')
     with member.exchange():
         store = mxnet.kvstore.create(kind)
     # Workers leave together, but not by MXNet's barrier: see `Member.leave`.
     check_call(_LIB.MXKVStoreSetBarrierBeforeExit(store.handle, 0))
-    # Called after `Member.leave`: what is registered first is called last.
+    # Runs after `Member.leave`, which is registered later.
     atexit.register(_close, store)
     member.take_rank(store.rank)
     return store
 
 
 def _close(store):
-    """Free a store, which Python before 3.11 does not when it ends.
+    """Free a store, or MXNet aborts the process.
 
-    MXNet would then abort the process.
+    Before 3.11, Python does not free it at exit.
     """
     check_call(_LIB.MXKVStoreFree(store.handle))
-    store.handle = None   # It is freed again, in vain, with its last user.
+    store.handle = None   # Makes it harmless to free it again.
 
 
 def worker_of(kvstore: str) -> Tuple[int, int]:
-    """Which worker this process is, and of how many.
+    """Rank of this worker and number of all workers.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def worker_of(kvstore: str) -> Tuple[int, int]:
     Raises
     ------
     TrainingError
-        When it does, and this process is no worker.
+        If it does, and this process is not a worker.
     """
     if not kvstore.startswith('dist'):
         return 0, 1
@@ -82,20 +82,20 @@ def worker_of(kvstore: str) -> Tuple[int, int]:
 
 
 class Replicas:
-    """Copies of models, one a device, that learn from shares of a batch.
+    """Copies of models, one per device, that learn from shares of a batch.
 
-    Each step every copy gets a share of the batch, computes labels, loss
-    and gradient where its share is, and gets the sum of all gradients; so
-    all copies make the same step, and stay the same.
+    In each step every copy gets a share of the batch, computes labels, loss
+    and gradient on its own device and receives the sum of all gradients. So
+    all copies make the same step and remain identical.
 
     Parameters
     ----------
     models : sequence of Block
-        The models. They are on all devices, with the same parameters.
+        Models that are on all devices, with the same parameters.
     ctx : Context or sequence of Context
         The devices of this process.
     kvstore : str
-        `device`, or `dist_sync` for one worker of several, which may be on
+        `device`, or `dist_sync` for one of several workers, on one or
         several hosts.
 
     Attributes
@@ -103,12 +103,12 @@ class Replicas:
     devices : list of Context
         The devices of this process.
     rank, num_workers : int
-        Which worker this process is, and of how many.
+        Rank of this worker and number of all workers.
 
     Raises
     ------
     TrainingError
-        When a batch or a loss can't be shared.
+        If a batch or a loss can't be shared.
     """
 
     def __init__(self, models: Sequence[nn.Block],
@@ -118,7 +118,7 @@ class Replicas:
                         list(ctx))
         self.rank, self.num_workers = worker_of(kvstore)
         self._models, self._compared = models, False
-        # MXNet's own means to add up arrays; one device has nothing to add.
+        # MXNet's store adds up arrays; one device has nothing to add.
         self._store, self._member = None, None
         if kvstore.startswith('dist'):
             self._store, self._member = _distributed_store(kvstore), join()
@@ -128,23 +128,7 @@ class Replicas:
         self._number, self._keys = next(_trainings), set()
 
     def agree(self, about: dict, offer: object, hint: str) -> object:
-        """Make sure that all workers train the same.
-
-        Parameters
-        ----------
-        about : dict
-            What must be the same for all, as JSON has it. All processes
-            end where it is not.
-        offer : object
-            Something that only worker 0 needs to know.
-        hint : str
-            What to do if workers differ.
-
-        Returns
-        -------
-        object
-            The offer of worker 0.
-        """
+        """Compare workers, as `Member.agree` does; one needs no comparison."""
         if self.num_workers == 1:
             return offer
         return self._member.agree(about, offer, hint)
@@ -163,18 +147,18 @@ class Replicas:
         return self.total([bool(condition)])[0] > 0
 
     def split(self, *arrays: np.ndarray) -> List[Tuple]:
-        """Share arrays, image by image, among the devices.
+        """Split arrays among the devices, image by image.
 
         Parameters
         ----------
         *arrays : ndarray, shape (B, ...)
-            Each has something for every image.
+            Arrays with one entry for each image.
 
         Returns
         -------
         list of tuple of ndarray
-            For each device its part of each array. Where there are fewer
-            images than devices, the last devices get none.
+            The part of each array for each device. If there are fewer images
+            than devices, the last devices get none.
         """
         devices = self.devices[:len(arrays[0])]
         return list(zip(*[gluon.utils.split_and_load(
@@ -182,20 +166,20 @@ class Replicas:
 
     def losses(self, loss: Callable, outputs: Sequence[Tuple]
                ) -> List[np.ndarray]:
-        """Losses of the shares; over all, they sum to that of the batch.
+        """Losses of the shares, which add up to the loss of the batch.
 
         Parameters
         ----------
         loss : callable
-            As `DetectionLoss`: a mean, whose `counts` tell what it is taken
-            over. With one device these are not needed.
+            A mean, as `DetectionLoss` is; its `counts` are the numbers of
+            items it is taken over. One device does not need them.
         outputs : sequence of (predictions, labels)
-            Of each share of this process.
+            One pair for each share of this process.
 
         Returns
         -------
         list of ndarray
-            What `loss` gives for each of them.
+            The value of `loss` for each share.
         """
         if self._store is None:
             return [loss(*preds, *labels) for preds, labels in outputs]
@@ -205,13 +189,13 @@ class Replicas:
                 f'{len(self.devices)} devices: each needs one.')
         if not hasattr(loss, 'counts'):
             raise TrainingError(
-                'This loss can be computed on one device only: to take its '
-                'mean over the shares of several, it needs a method '
-                '`counts`, as DetectionLoss has.')
+                'This loss works on one device only. To be averaged over the '
+                'shares of several devices, it needs a method `counts`, as '
+                'DetectionLoss has.')
         if self.num_workers > 1 and not self._compared:
-            # Now that a first batch has told all shapes.
+            # Now that the first batch has set all shapes.
             self._compare_parameters()
-        # A mean of the shares' means would not be that of the batch.
+        # The mean of the shares' means is not the mean of the batch.
         with autograd.pause():
             counts = [np.stack(loss.counts(*labels))
                       for _, labels in outputs]
@@ -222,20 +206,20 @@ class Replicas:
     def share_gradients(self, models: Iterable[nn.Block]) -> None:
         """Give each copy the sum of all gradients.
 
-        What a batch normalisation keeps of the batches that it saw is set
-        to the mean of all copies.
+        The running statistics of batch normalisation are set to their mean
+        over all copies.
 
         Parameters
         ----------
         models : iterable of Block
-            Those that learn.
+            The models that learn.
         """
         if self._store is None:
             return
-        gradients, kept = {}, {}
+        gradients, statistics = {}, {}
         for name, parameter in named_parameters(models):
             if parameter.grad_req == 'null':
-                kept[name] = parameter.list_data()
+                statistics[name] = parameter.list_data()
             else:
                 gradients[name] = parameter.list_grad()
         with self._exchange():
@@ -243,30 +227,30 @@ class Replicas:
             # computes the others.
             for name, arrays in gradients.items():
                 self._add_up(name, arrays)
-            # The backward pass changes what is kept, and MXNet does not
-            # wait for that: it would send, and put back, what was before.
+            # The backward pass changes the statistics, and MXNet does not
+            # wait for that: it would send, and restore, the old ones.
             _wait_for(gradients)
-            for name, arrays in kept.items():
+            for name, arrays in statistics.items():
                 self._add_up(name, arrays)
                 for array in arrays:
                     array /= len(arrays) * self.num_workers
             if self._member:
-                _wait_for(kept)
+                _wait_for(statistics)
 
     def _compare_parameters(self):
         self._compared = True
         self.agree({f'parameter {name}': _digest(parameter) for
                     name, parameter in named_parameters(self._models)}, None,
-                   'Seed all workers alike before they make models, or let '
-                   'all read the same file.')
+                   'Use the same seed in all workers before they make models, '
+                   'or load the same file in all of them.')
 
     def _exchange(self):
-        """Wait for other workers within this block, but not forever."""
+        """Limit how long this block waits for the other workers."""
         return (self._member.exchange() if self._member else
                 contextlib.nullcontext())
 
     def _add_up(self, name, arrays):
-        """Set each array, one a device, to the sum over all workers, too."""
+        """Set arrays, one per device, to their sum, over all workers, too."""
         key = f'{self._number} {name}'
         if key not in self._keys:
             self._keys.add(key)
@@ -281,9 +265,9 @@ def _wait_for(arrays):
 
 
 def named_parameters(models):
-    """All parameters with the names of `save_parameters`.
+    """All parameters with the names that `save_parameters` uses.
 
-    There are no counters in these, so they are the same in every run.
+    They contain no counters, so they are the same in every run.
     """
     for number, model in enumerate(models):
         for name, parameter in model._collect_params_with_prefix().items():
@@ -291,7 +275,7 @@ def named_parameters(models):
 
 
 def _digest(parameter):
-    """Shape and check sum, to compare parameters of two processes."""
+    """Shape and checksum, to compare the parameters of two processes."""
     values = parameter.list_data()[0].asnumpy()
     shape = ' x '.join(map(str, values.shape))
     return f'{shape}, {hashlib.sha1(values.tobytes()).hexdigest()[:8]}'

@@ -1,5 +1,5 @@
-"""Figures: pictures with boxes, sliders, curves of an evaluation.
+"""Figures: pictures with boxes, explanations with sliders, precision-recall.
 
-Nothing is computed here that another module could not compute; the curves
-of a running training are in `d2l_ext.runtime.live_plot`.
+A figure draws what other modules compute. The learning curves of a training
+are in `d2l_ext.runtime.live_plot`, because the training loop needs them.
 """

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: curves, and the detections behind them."""
+"""Figures of an evaluation: curves, and the detections behind them."""
 from __future__ import annotations
 
 from typing import Dict, Sequence
@@ -14,13 +14,13 @@ __all__ = ['plot_precision_recall', 'show_findings']
 
 
 def plot_precision_recall(curves: Dict[str, numpy.ndarray]) -> None:
-    """Plot precision over recall, a curve for each class.
+    """Plot precision against recall, with a curve for each class.
 
     Parameters
     ----------
     curves : dict of ndarray, shape (101,)
-        What `precision_recall` returns. The area under a curve, which is
-        the class's average precision, is in the legend.
+        What `precision_recall` returns. The legend gives the area under each
+        curve, which is the average precision of the class.
     """
     _, ax = plt.subplots(figsize=(4.5, 3.2), layout='constrained')
     for color, (name, precision) in zip(COLORS, curves.items()):
@@ -36,15 +36,15 @@ def plot_precision_recall(curves: Dict[str, numpy.ndarray]) -> None:
 
 def show_findings(findings: Sequence[Finding], dataset: VOCDetection
                   ) -> None:
-    """Show pictures with what an error analysis says of them.
+    """Show the findings of an error analysis, each in its picture.
 
     Parameters
     ----------
     findings : sequence of Finding
-        One a picture; drawn in orange, dashed where the object was missed.
-    dataset : VOCDetection
-        What they were found on; all ground truth is drawn in white. Without
+        Drawn in orange, with a dashed line if the object was missed. Without
         findings nothing is drawn.
+    dataset : VOCDetection
+        The data set that was analysed; all ground truth is drawn in white.
     """
     if not findings:
         return

@@ -27,16 +27,15 @@ def show_boxes(axes: plt.Axes, boxes: numpy.ndarray,
     Parameters
     ----------
     axes : matplotlib.axes.Axes
-        Where the image is shown.
+        The axes that show the image.
     boxes : array, shape (n, 4)
-        Corner boxes in pixels. No boxes draw nothing.
+        Corner boxes in pixels.
     labels : sequence of str, optional
         One for each box.
     colors : sequence
         Colours, used in turn.
     **style
-        Passed on to `matplotlib.patches.Rectangle`, `linestyle` for
-        instance.
+        Passed on to `matplotlib.patches.Rectangle`, for instance `linestyle`.
     """
     style = {'fill': False, 'linewidth': 2, **style}
     for i, (x1, y1, x2, y2) in enumerate(numpy.asarray(boxes).tolist()):
@@ -53,7 +52,7 @@ def show_boxes(axes: plt.Axes, boxes: numpy.ndarray,
 
 
 def picture_grid(count, columns, width, height):
-    """Axes without ticks for some pictures, so many side by side."""
+    """Axes without ticks for `count` pictures in `columns` columns."""
     columns = min(count, columns)
     rows = -(-count // columns)
     _, axes = plt.subplots(
@@ -61,12 +60,12 @@ def picture_grid(count, columns, width, height):
         figsize=(width * columns, height * rows))
     for ax in axes.flat:
         ax.axis('off')
-    # A list: `flat` itself can be gone through only once.
+    # A list: `flat` can be iterated over only once.
     return list(axes.flat)
 
 
 def _image_grid(X, num_images):
-    """Show the first images of a batch; gives axes and (width, height)."""
+    """Show the first images of a batch; returns axes, (width, height)."""
     images = X[:num_images].asnumpy().transpose(0, 2, 3, 1)
     images = numpy.clip(images * RGB_STD + RGB_MEAN, 0, 1)
     axes = picture_grid(len(images), 4, 2.6, 2.6)
@@ -78,12 +77,12 @@ def _image_grid(X, num_images):
 
 
 def colors_of(ids):
-    """A colour for each of some whole numbers, such as classes."""
+    """A colour for each of some integers, such as classes."""
     return [COLORS[i % len(COLORS)] for i in ids]
 
 
 def show_truth(axes, boxes):
-    """Draw ground truth, boxes (n, 4) in pixels, to be drawn over."""
+    """Draw ground truth, boxes (n, 4) in pixels, as a background."""
     show_boxes(axes, boxes, colors=[TRUTH], linewidth=3.5, alpha=.9)
 
 
@@ -103,9 +102,9 @@ def show_ground_truth(X: np.ndarray, Y: np.ndarray, classes: Sequence[str],
     Y : ndarray, shape (B, m, 5)
         Ground truth; each class has a colour.
     classes : sequence of str
-        Their names.
+        Names of the classes.
     num_images : int
-        How many to show at most.
+        The most images to show.
     """
     axes, size = _image_grid(X, num_images)
     for ax, rows in zip(axes, Y.asnumpy()):
@@ -129,7 +128,7 @@ def visualize_rpn_preds(X: np.ndarray, Y: np.ndarray, rpn_preds: List,
     rpn_preds : list of [scores, boxes]
         What `predict_rpn` returns; drawn in colour, with objectness.
     num_proposals : int
-        How many to show at most, from the best, on the first four images.
+        How many of the best to show, on each of the first four images.
     """
     axes, size = _image_grid(X, 4)
     for ax, truth, (scores, boxes) in zip(axes, Y, rpn_preds):
@@ -142,7 +141,7 @@ def visualize_rpn_preds(X: np.ndarray, Y: np.ndarray, rpn_preds: List,
 
 def visualize_rcnn_preds(X: np.ndarray, Y: np.ndarray, detections: List,
                          classes: Sequence[str]) -> None:
-    """Show up to eight images with their ground truth and what was detected.
+    """Show up to eight images with their ground truth and detections.
 
     Parameters
     ----------
@@ -151,10 +150,10 @@ def visualize_rcnn_preds(X: np.ndarray, Y: np.ndarray, detections: List,
     Y : ndarray, shape (B, m, 5)
         Ground truth, drawn in white.
     detections : list of [classes, scores, boxes]
-        What `predict_rcnn` returns; each class has a colour. Those with a
-        probability below 0.5 are not drawn.
+        What `predict_rcnn` returns; each class has a colour. Detections with
+        a probability below 0.5 are not drawn.
     classes : sequence of str
-        Their names.
+        Names of the classes.
     """
     axes, size = _image_grid(X, 8)
     for ax, truth, detection in zip(axes, Y, detections):
@@ -170,16 +169,16 @@ def visualize_rcnn_preds(X: np.ndarray, Y: np.ndarray, detections: List,
 
 def annotate_detections(axes: plt.Axes, detections: Sequence,
                         classes: Sequence[str]) -> None:
-    """Draw what was detected on a picture.
+    """Draw the detections of a picture.
 
     Parameters
     ----------
     axes : matplotlib.axes.Axes
-        Where the picture is shown.
+        The axes that show the picture.
     detections : sequence of Detection
-        What `predict_faster_rcnn` found on it.
+        What `predict_faster_rcnn` returns for it.
     classes : sequence of str
-        All names; each has a colour.
+        Names of all classes; each has a colour.
     """
     show_boxes(axes, [item.box for item in detections],
                [f'{item.name} {item.probability:.2f}'
@@ -189,20 +188,20 @@ def annotate_detections(axes: plt.Axes, detections: Sequence,
 
 def show_detections(images: Sequence[Image.Image], detections: Sequence,
                     classes: Sequence[str], columns: int = 4) -> None:
-    """Show pictures of any size with what was detected on them.
+    """Show pictures of any size with their detections.
 
     Parameters
     ----------
     images : sequence of PIL.Image.Image
         The pictures.
     detections : sequence of sequence of Detection
-        What `predict_faster_rcnn` found on each of them.
+        What `predict_faster_rcnn` returns for them.
     classes : sequence of str
-        All names; each has a colour.
+        Names of all classes; each has a colour.
     columns : int
-        Pictures side by side.
+        Number of pictures side by side.
     """
-    # A single picture takes no more than half of the page.
+    # A single picture takes at most half of the page.
     side = 10.4 / min(columns, max(2, len(images)))
     axes = picture_grid(len(images), columns, side, side)
     for ax, image, found in zip(axes, images, detections):

@@ -1,7 +1,7 @@
 """Figures that explain one idea each, for the notebooks' sliders.
 
-Every function draws anew from its arguments alone, so that a widget can call
-it at each move: `ipywidgets.interact(plot_iou, x=(0, 1, .05))`.
+Every function redraws its figure from its arguments alone, so that a widget
+can call it at each move: `ipywidgets.interact(plot_iou, x=(0, 1, .05))`.
 """
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def plot_anchors(row: int = 1, column: int = 2, height: int = 4,
     Parameters
     ----------
     row, column : int
-        The cell; those outside of the map are moved to its border.
+        The cell; one outside the map is moved to its border.
     height, width : int
         Size of the map, in cells.
     sizes, ratios : sequence of float
@@ -90,7 +90,7 @@ def plot_anchors(row: int = 1, column: int = 2, height: int = 4,
 
 def plot_nms(scores: np.ndarray, boxes: np.ndarray, threshold: float = .5,
              image: Optional[numpy.ndarray] = None) -> None:
-    """Show which boxes non-maximum suppression keeps, and which go.
+    """Show which boxes non-maximum suppression keeps and which it removes.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def plot_nms(scores: np.ndarray, boxes: np.ndarray, threshold: float = .5,
     boxes : ndarray, shape (4, n)
         Corner boxes in units of the image's sides.
     threshold : float
-        IoU above which the worse box goes.
+        IoU above which the worse box is removed.
     image : array, shape (height, width, 3), optional
         Drawn behind the boxes.
     """
@@ -168,7 +168,7 @@ def plot_labels(ground_truth: np.ndarray, anchors: np.ndarray,
 
 
 def _window(index, first, last, count):
-    """First cell of a window, and the one behind its last.
+    """First cell of a window, and the cell after its last one.
 
     The operator rounds windows outwards, so neighbours may share cells.
     """
@@ -180,7 +180,7 @@ def _window(index, first, last, count):
 def plot_roi_pooling(x1: int = 1, y1: int = 0, x2: int = 5, y2: int = 3,
                      rows: int = 2, columns: int = 2,
                      X: Optional[np.ndarray] = None) -> None:
-    """Show the windows of RoI pooling on a feature map, and what they give.
+    """Show the windows of RoI pooling on a feature map, and their maxima.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def plot_roi_pooling(x1: int = 1, y1: int = 0, x2: int = 5, y2: int = 3,
     rows, columns : int
         Size of the output.
     X : ndarray, shape (1, 1, h, w), optional
-        The map; a 6 x 8 one with fixed numbers if not given.
+        The map; if not given, a 6 x 8 map of fixed numbers.
     """
     if X is None:
         numbers = numpy.random.default_rng(3).integers(0, 100, (6, 8))

@@ -1,5 +1,5 @@
-"""What a run stands on: devices, files, checkpoints, the machine.
+"""What surrounds a training: devices, checkpoints, files, progress.
 
-Nothing here looks at boxes. Several processes are in
-`d2l_ext.distributed`.
+Nothing here knows boxes or anchors. What several processes need to work
+together is in `d2l_ext.distributed`.
 """

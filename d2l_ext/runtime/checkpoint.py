@@ -1,4 +1,4 @@
-"""Checkpoints: what it takes to go on with a training that was stopped."""
+"""Checkpoints: everything that is needed to resume a training."""
 from __future__ import annotations
 
 import contextlib
@@ -27,7 +27,7 @@ from .files import replacing
 __all__ = ['Checkpoint', 'interrupts_noted']
 
 VERSION = 2
-# What comes out of an archive with wrong bytes in one place or another.
+# The errors that damaged archives raise.
 DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError,
            zipfile.BadZipFile, zlib.error)
 
@@ -36,49 +36,47 @@ class Checkpoint:
     """The state of a training, kept in a file while it runs.
 
     A context manager: within its block an interrupt is held back until the
-    batch is done and the file is written. The file is NumPy's npz, an
-    archive with checksums: parameters, momentum, and as JSON what is told
-    of the run. Nothing in it is pickled.
+    batch is done and the file is written. The file is in NumPy's npz format,
+    an archive with checksums. It holds parameters, momentum and, as JSON, the
+    state of the run; nothing in it is pickled.
 
     Parameters
     ----------
     path
-        The file; None keeps nothing, and lets a training be as it would be
-        without all this.
+        The file; None stores nothing.
     resume : bool
-        Whether to go on from the file, if there is one.
+        Whether to resume from the file if it exists.
     replicas : Replicas
         With several workers, all read the file, and worker 0 writes it.
     train_iter : iterable with a length
         The batches of an epoch; if it has a `dataset`, the classes of that
-        must stay the same.
+        must remain the same.
     models : sequence of Block
-        Whose parameters are kept, trained or not.
+        Models whose parameters are stored, trained or not.
     trainers : sequence of Trainer
-        Whose momentum is kept.
+        Trainers whose momentum is stored.
     **settings
-        What else must be the same for a training to go on: rates, epochs,
-        ... Values are what JSON has.
+        Other values, as JSON has them, that must be the same for a training
+        to be resumed: rates, number of epochs, ...
 
     Attributes
     ----------
     history : list
-        What `end_epoch` was given last, in the run that is resumed; or
-        empty.
+        The history of the run that is resumed, or an empty list.
 
     Raises
     ------
     CheckpointError
-        When the file can't be written, is damaged or of another training,
-        or is there although `resume` is not set. Models and trainers are
-        then what they were.
+        If the file can't be written, is damaged or belongs to another
+        training, or if it exists and `resume` is not set. Models and trainers
+        are then unchanged.
 
     Notes
     -----
-    The state of MXNet's random numbers can't be read. So each batch is
-    given a seed of its own, made from one that is drawn once and kept. The
-    seed of an epoch is that of all workers, which shuffle the same pictures;
-    other seeds differ.
+    The state of MXNet's random number generator can't be read. So each batch
+    has its own seed, derived from one that is drawn once and stored. The
+    seed of an epoch is the same for all workers, which must shuffle alike;
+    the seeds of batches differ.
     """
 
     def __init__(self, path: Union[str, os.PathLike, None], resume: bool,
@@ -105,8 +103,8 @@ class Checkpoint:
             {**self._settings, 'pictures': _digest_of_names(dataset),
              'epochs done': len(self.history),
              'batches done': self._done[0]}, self._seed,
-            'Give all the same data and arguments, and a checkpoint on a '
-            'disk that all can read.')
+            'Give all workers the same data and arguments, and a checkpoint '
+            'that all can read.')
 
     def __enter__(self) -> Checkpoint:
         self._holding_back = contextlib.ExitStack()
@@ -117,25 +115,25 @@ class Checkpoint:
 
     def __exit__(self, *error) -> None:
         self._holding_back.close()
-        # What follows draws the same whether this run was resumed or not.
+        # Later random numbers do not depend on whether this run was resumed.
         self._seed_for(0, 0)
 
     def batches(self, train_iter: Iterable, epoch: int, sums: Accumulator
                 ) -> Iterator[Tuple[int, Tuple]]:
         """The batches of an epoch with their numbers, from 1.
 
-        Those that a resumed run had done are left out. After each batch an
-        interrupt that came meanwhile is raised, once the file is written.
+        Batches that were done before resuming are skipped. An interrupt that
+        came during a batch is raised after it, once the file is written.
 
         Parameters
         ----------
         train_iter : iterable
-            Gives the batches, that with the progress bar for instance.
+            Gives the batches.
         epoch : int
             Its number.
         sums : Accumulator
-            What each worker adds up over the batches of an epoch. It is
-            kept with an interrupt, and goes on from there when resuming.
+            What each worker adds up over the batches of an epoch. An
+            interrupt stores it, and resuming restores it.
         """
         done, kept = self._done
         self._done = 0, []
@@ -153,9 +151,9 @@ class Checkpoint:
         self._seed_for(epoch, -1)
 
     def end_epoch(self, history: Sequence[Sequence]) -> None:
-        """Keep the state at the end of an epoch.
+        """Store the state at the end of an epoch.
 
-        When that fails, as on a full disk, the file stays what it was, and
+        If that fails, for instance on a full disk, the file is unchanged and
         a warning says so: the training in memory is worth more.
         """
         self.history = history
@@ -167,8 +165,8 @@ class Checkpoint:
     def _check_path(self, resume):
         if self._path.exists() and not resume:
             raise CheckpointError(
-                f'{self._path}: there is a checkpoint already. Go on from it '
-                'with resume=True, remove it, or name another file.')
+                f'{self._path}: this checkpoint already exists. Resume from '
+                'it with resume=True, remove it, or name another file.')
         if self._replicas.rank > 0:
             return
         try:
@@ -179,7 +177,7 @@ class Checkpoint:
                 f'({error.strerror}). Name another file.') from error
 
     def _seed_for(self, epoch, batch):
-        """Batch 0 is the order of the pictures, -1 the evaluation."""
+        """Seed a batch; 0 is for shuffling, -1 for the evaluation."""
         if self._seed is not None:
             rank = self._replicas.rank if batch else 0
             npx.random.seed((self._seed + 1_000_003 * epoch + batch
@@ -213,10 +211,10 @@ class Checkpoint:
         for name, value in self._settings.items():
             if about['settings'].get(name) != value:
                 raise CheckpointError(
-                    f'{self._path}: this checkpoint is of another training, '
-                    f'with {name} {about["settings"].get(name)} in place of '
-                    f'{value}. Train with the same, remove it, or name '
-                    'another file.')
+                    f'{self._path}: this checkpoint belongs to another '
+                    f'training, with {name} {about["settings"].get(name)} '
+                    f'instead of {value}. Use the same value, remove the '
+                    'file, or name another one.')
         targets = dict(named_parameters(self._models))
         stored = {name[len('parameter '):]: value for name, value
                   in arrays.items() if name.startswith('parameter ')}
@@ -225,19 +223,18 @@ class Checkpoint:
                  or not _fits(targets[name].shape, stored[name].shape)]
         if wrong:
             raise CheckpointError(
-                f'{self._path}: this checkpoint is of another model: '
-                f'{len(wrong)} parameters differ, {wrong[0]} the first. '
-                'Make the models that it was made with, or name another '
-                'file.')
+                f'{self._path}: this checkpoint belongs to another model: '
+                f'{len(wrong)} parameters differ, the first is {wrong[0]}. '
+                'Use the models it was written for, or name another file.')
         for name, parameter in targets.items():
-            # As `load_parameters` does: also where no batch told the shape.
+            # Like `load_parameters`: even before a batch has set the shape.
             parameter._load_init(np.array(stored[name]),
                                  parameter.list_ctx())
         self._set_momentum(arrays, about['updates'])
         self._seed = about['seed']
         self.history, self._done = about['history'], about['done']
         if self._replicas.rank > 0:
-            # The sums of all workers go on with the first one.
+            # Worker 0 continues with the sums of all workers.
             number, sums = self._done
             self._done = number, [0.] * len(sums)
 
@@ -254,8 +251,8 @@ class Checkpoint:
             return about, arrays
         except DAMAGED as error:
             raise CheckpointError(
-                f'{self._path}: this is no checkpoint, or a damaged one '
-                f'({error}). Remove it to begin anew.') from error
+                f'{self._path}: this is no checkpoint, or it is damaged '
+                f'({error}). Remove it to start again.') from error
 
     def _parameters(self):
         return {f'parameter {name}': parameter.data(
@@ -284,25 +281,25 @@ class Checkpoint:
 
 
 def _digest_of_names(dataset):
-    """Number of pictures and a check sum of their names."""
+    """Number of pictures and a checksum of their names."""
     names = getattr(dataset, 'names', [])
     digest = hashlib.sha1('\n'.join(names).encode()).hexdigest()
     return f'{len(names)}, {digest[:8]}'
 
 
 def _fits(shape, stored):
-    """Whether a stored shape may be that of a parameter (0: not known)."""
+    """Whether a stored shape may be that of a parameter (0 is unknown)."""
     return len(shape) == len(stored) and all(
         known in (0, -1, size) for known, size in zip(shape, stored))
 
 
 @contextlib.contextmanager
 def interrupts_noted() -> Iterator[List]:
-    """Note interrupts in place of raising them, for the time of a block.
+    """Note interrupts instead of raising them within this block.
 
-    Gives a list that has an element once Ctrl-C was pressed, or a notebook's
-    kernel interrupted. A second interrupt is raised at once. In a thread
-    other than the main one, where no handler can be set, nothing is noted.
+    Gives a list that gets an element when Ctrl-C is pressed or a notebook's
+    kernel is interrupted. A second interrupt is raised at once. Outside the
+    main thread, where no handler can be set, nothing is noted.
     """
     noted = []
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""Which device to compute on."""
+"""The device to compute on."""
 import re
 import warnings
 from typing import List
@@ -13,7 +13,7 @@ __all__ = ['devices_named', 'try_all_gpus', 'try_gpu']
 
 
 def usable(card) -> bool:
-    """Whether MXNet has code for a card; warns where it has none."""
+    """Whether MXNet has code for a card; warns if it has none."""
     if has_kernels(card.capability):
         return True
     capability = '.'.join(map(str, card.capability))
@@ -25,22 +25,22 @@ def usable(card) -> bool:
 
 
 def try_gpu(i: int = 0) -> mxnet.Context:
-    """A GPU, if there is one that MXNet can compute on.
+    """A GPU that MXNet can compute on, or the CPU.
 
-    As the function of this name in `d2l`; but on a card that MXNet holds no
-    code for (Hopper, Blackwell) that one gives a GPU on which the first
-    operator fails: "no kernel image is available".
+    For a card that MXNet has no code for (Hopper, Blackwell), the function
+    of this name in `d2l` returns a GPU on which the first operator fails with
+    "no kernel image is available".
 
     Parameters
     ----------
     i : int
-        Which one, counted from 0.
+        Number of the GPU, from 0.
 
     Returns
     -------
     mxnet.Context
-        `npx.gpu(i)`, or `npx.cpu()`: without a word when there are not that
-        many, with a DeviceWarning when MXNet has no code for it.
+        `npx.gpu(i)`, or `npx.cpu()` if there is no such GPU or, with a
+        DeviceWarning, if MXNet has no code for it.
     """
     if npx.num_gpus() <= i or not usable(cards()[i]):
         return npx.cpu()
@@ -53,8 +53,8 @@ def try_all_gpus() -> List[mxnet.Context]:
     Returns
     -------
     list of mxnet.Context
-        At least one. Each card that MXNet has no code for is left out with
-        a DeviceWarning.
+        At least one device. A card that MXNet has no code for is left out
+        with a DeviceWarning.
     """
     found = []
     for i in range(npx.num_gpus()):
@@ -69,8 +69,8 @@ def devices_named(text: str) -> List[mxnet.Context]:
     Parameters
     ----------
     text : str
-        `cpu`, `gpu`, `gpu(1)`, or several of them between commas; nothing
-        stands for what `try_all_gpus` finds.
+        `cpu`, `gpu`, `gpu(1)`, or several of them separated by commas; an
+        empty text stands for `try_all_gpus()`.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def devices_named(text: str) -> List[mxnet.Context]:
     Raises
     ------
     DeviceError
-        When one of them is no device, or not there.
+        If a name is not that of a device, or the device does not exist.
     """
     if not text.strip():
         return try_all_gpus()
@@ -88,7 +88,7 @@ def devices_named(text: str) -> List[mxnet.Context]:
     for name in text.split(','):
         kind = re.fullmatch(r'\s*(cpu|gpu)(?:\((\d+)\))?\s*', name)
         if not kind:
-            raise DeviceError(f'{name!r} names no device. Name cpu, gpu, '
+            raise DeviceError(f'{name!r} is not a device. Name cpu, gpu, '
                               'gpu(1), or several of them: gpu(0),gpu(1).')
         device = mxnet.Context(kind[1], int(kind[2] or 0))
         if kind[1] == 'gpu' and device.device_id >= npx.num_gpus():

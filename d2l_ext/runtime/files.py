@@ -1,4 +1,4 @@
-"""Files that are complete, or not there at all."""
+"""Writing files completely, or not at all."""
 from __future__ import annotations
 
 import contextlib
@@ -15,19 +15,19 @@ __all__ = ['replacing', 'store_parameters']
 
 @contextlib.contextmanager
 def replacing(path: Union[str, os.PathLike]) -> Iterator[Path]:
-    """Write a file beside its place, and move it there when it is complete.
+    """Write a temporary file that replaces another one when it is complete.
 
     Parameters
     ----------
     path
-        The file to make or to replace.
+        The file to create or to replace.
 
     Yields
     ------
     pathlib.Path
-        The name to write to. When the block ends, its content is on the
-        disk and has taken the place of `path`; when it fails, or the
-        process is killed, `path` is what it was.
+        The temporary file to write to. When the block ends, it is flushed to
+        the disk and replaces `path`; if the block fails or the process is
+        killed, `path` is unchanged.
     """
     path = Path(path)
     partial = path.with_name(f'{path.name}.partial')
@@ -44,30 +44,30 @@ def replacing(path: Union[str, os.PathLike]) -> Iterator[Path]:
 
 def store_parameters(save: Callable, path: Union[str, os.PathLike],
                      *arguments) -> None:
-    """Store the parameters of a model whole, or not at all.
+    """Store the parameters of a model completely, or not at all.
 
     Parameters
     ----------
     save : callable
         The model's method `save_parameters`.
     path
-        The file to make or to replace.
+        The file to create or to replace.
     *arguments
         Passed on to `save` after the name of the file.
 
     Raises
     ------
     CheckpointError
-        When the file can't be written, on a full disk for instance; `path`
-        is then what it was.
+        If the file can't be written, for instance on a full disk; `path` is
+        then unchanged.
     """
     try:
         with replacing(path) as partial:
             save(str(partial), *arguments)
-            # Of the last bytes MXNet does not notice that the disk is full.
+            # MXNet does not notice if the disk is full at the last bytes.
             npx.load(str(partial))
     except (MXNetError, OSError) as error:
         raise CheckpointError(
-            f'{path}: the parameters could not be written whole. Make room, '
-            'or name another file; what was there before is kept. '
+            f'{path}: the parameters could not be written completely. Free '
+            'some space, or name another file; the old file is unchanged. '
             f'({str(error).splitlines()[-1]})') from error

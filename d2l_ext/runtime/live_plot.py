@@ -1,4 +1,4 @@
-"""The curves of a training, drawn anew after each epoch."""
+"""The learning curves of a training, redrawn after each epoch."""
 from __future__ import annotations
 
 from typing import Sequence
@@ -10,21 +10,21 @@ __all__ = ['LivePlot']
 
 
 class LivePlot:
-    """Curves of a training, drawn anew after each epoch in a notebook.
+    """Learning curves that a notebook redraws after each epoch.
 
-    Outside of a notebook nothing is drawn.
+    Outside a notebook nothing is drawn.
 
     Parameters
     ----------
     num_epochs : int
-        Right end of the horizontal axes.
+        The right end of the horizontal axes.
     """
 
     def __init__(self, num_epochs: int):
         self._num_epochs = num_epochs
 
     def show(self, history: Sequence) -> None:
-        """Replace the cell's output by the curves of `history`."""
+        """Replace the output of the cell by the curves of `history`."""
         if get_ipython() is None:
             return
         figure, axes = plt.subplots(1, 2, figsize=(7, 2.6),
@@ -43,6 +43,6 @@ class LivePlot:
             ax.grid(alpha=.3)
         axes[0].legend()
         plt.close(figure)
-        # A figure in place of the one before, and of the progress bar.
+        # Replaces the previous figure and the progress bar.
         display.clear_output(wait=True)
         display.display(figure)

@@ -1,4 +1,4 @@
-"""What a notebook runs on: hardware, versions, data."""
+"""What a notebook runs on: hardware, versions and data."""
 import os
 import platform
 from pathlib import Path
@@ -18,7 +18,7 @@ def describe_machine() -> str:
     Returns
     -------
     str
-        For printing. A data set that does not exist yet is drawn.
+        For printing. The embedded data set is drawn if it is needed.
     """
     gpus = npx.num_gpus()
     lines = [
@@ -36,7 +36,7 @@ def describe_machine() -> str:
 
 
 def processor() -> str:
-    """Model of the processor, or at least its architecture."""
+    """Model of the processor, or its architecture if that is unknown."""
     try:
         rows = Path('/proc/cpuinfo').read_text().splitlines()
         return next(row.split(':')[1].strip() for row in rows

@@ -23,17 +23,17 @@ def load_imagenet_parameters(resnet: nn.Block,
     Parameters
     ----------
     resnet : Block
-        A complete ResNet-18 of version 2 with 1,000 classes, whose
-        parameters are set.
+        A complete ResNet-18, version 2, with 1,000 classes, whose parameters
+        are set.
     source : True or path
-        True looks in MXNet's folder of models (MXNET_HOME, else `~/.mxnet`)
-        and downloads what is not there; a path names the file.
+        True takes the file from MXNet's folder of models (MXNET_HOME, or
+        `~/.mxnet`), where it is downloaded if needed; a path names a file.
 
     Raises
     ------
     PretrainedError
-        When the file can't be had, or holds other parameters. The message
-        says what to do.
+        If the file can't be downloaded or read, or holds other parameters.
+        The message says what to do.
     """
     if source is True:
         source = _downloaded()
@@ -53,7 +53,7 @@ def load_imagenet_parameters(resnet: nn.Block,
 def _downloaded():
     try:
         return model_store.get_model_file(MODEL)
-    except Exception as error:   # whatever a download may raise
+    except Exception as error:   # a download may raise anything
         raise PretrainedError(
             'The parameters trained on ImageNet could not be downloaded '
             f'({type(error).__name__}). {_advice()}') from error
@@ -61,8 +61,8 @@ def _downloaded():
 
 def _advice():
     name = f'{MODEL}-{model_store.short_hash(MODEL)}.params'
-    return (f'On a computer that reaches the network, call mxnet.gluon.'
-            f'model_zoo.vision.{MODEL}(pretrained=True), copy the file '
-            f'{name} from ~/.mxnet/models, and name it: detection_backbone('
+    return (f'On a computer with network access, call mxnet.gluon.model_zoo.'
+            f'vision.{MODEL}(pretrained=True), copy the file {name} from '
+            '~/.mxnet/models, and pass its path: detection_backbone('
             f'pretrained="PATH/{name}"). Or train from scratch with '
             'pretrained=False.')

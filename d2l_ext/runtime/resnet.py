@@ -1,5 +1,4 @@
-"""ResNet-18 of MXNet's model zoo, with what detection needs to be different.
-"""
+"""ResNet-18 of MXNet's model zoo, with the changes that detection needs."""
 from __future__ import annotations
 
 import os
@@ -15,10 +14,11 @@ __all__ = ['StoredWhole', 'fixed_input_norm', 'last_norm', 'resnet18']
 
 
 class _ResidualBlock(vision.BasicBlockV2):
-    """The model zoo's block; only the addition is another operator.
+    """The model zoo's block with another operator for the addition.
 
-    Under NumPy semantics `+` leaves oneDNN's memory layout, and to convert
-    to and fro takes a tenth of a training step; `elemwise_add` does not.
+    Under NumPy semantics `+` does not support oneDNN's memory layout, and
+    converting back and forth takes a tenth of a training step;
+    `elemwise_add` does.
     """
 
     def hybrid_forward(self, F, x):
@@ -34,17 +34,17 @@ class _ResidualBlock(vision.BasicBlockV2):
 
 
 class StoredWhole(nn.HybridSequential):
-    """Layers whose parameters are stored whole, or not at all."""
+    """Layers whose parameters are stored completely, or not at all."""
 
     def save_parameters(self, filename: str, deduplicate: bool = False
                         ) -> None:
-        """As every block does; an interrupted call spoils no file."""
+        """Like that of any block, but an interrupted call damages no file."""
         store_parameters(super().save_parameters, filename, deduplicate)
 
 
 def resnet18(pretrained: Union[bool, str, os.PathLike] = False
              ) -> vision.ResNetV2:
-    """ResNet-18, version 2, as a network that names 1,000 classes.
+    """ResNet-18, version 2, as a classifier for 1,000 classes.
 
     Parameters
     ----------
@@ -54,10 +54,10 @@ def resnet18(pretrained: Union[bool, str, os.PathLike] = False
     Returns
     -------
     ResNetV2
-        The layers and parameters of `gluon.model_zoo.vision.resnet18_v2`;
-        `features` holds the input's normalisation, four layers of the stem,
-        four stages of two residual blocks, the last normalisation, its
-        activation, global pooling and flatten.
+        The layers and parameters of `gluon.model_zoo.vision.resnet18_v2`.
+        `features` holds the normalisation of the input, four layers of the
+        stem, four stages of two residual blocks, the last normalisation with
+        its activation, global pooling and flattening.
     """
     resnet = vision.ResNetV2(_ResidualBlock, [2, 2, 2, 2],
                              [64, 64, 128, 256, 512])
@@ -67,21 +67,21 @@ def resnet18(pretrained: Union[bool, str, os.PathLike] = False
 
 
 def fixed_input_norm(resnet: vision.ResNetV2) -> nn.BatchNorm:
-    """The input's normalisation, which keeps to the means that it has.
+    """The normalisation of the input, with fixed statistics.
 
-    MXNet moves the means of a batch normalisation in the backward pass,
-    which never gets to the first layer. Images come normalised, and so are
-    treated alike in training and in inference.
+    MXNet updates the statistics of batch normalisation in the backward pass,
+    which never reaches the first layer. Images are already normalised, and
+    this way they are treated alike in training and inference.
     """
     return nn.BatchNorm(scale=False, center=False, use_global_stats=True,
                         params=resnet.features[0].params)
 
 
 def last_norm(resnet: vision.ResNetV2, num_stages: int) -> nn.BatchNorm:
-    """The normalisation behind the last of so many stages.
+    """The normalisation that follows the last of `num_stages` stages.
 
     A residual block of version 2 begins with its normalisation: after fewer
-    than four stages, that of the next stage is in the right place.
+    than four stages, this is the first layer of the next stage.
     """
     return (resnet.features[9] if num_stages == 4 else
             resnet.features[5 + num_stages][0].bn1)

@@ -1,5 +1,4 @@
-"""What goes on around a training loop: devices, progress, checkpoints, plot.
-"""
+"""What surrounds the training loop: devices, progress, checkpoints, plot."""
 from __future__ import annotations
 
 import math
@@ -23,12 +22,11 @@ __all__ = ['Epoch', 'Run']
 
 
 class Epoch(NamedTuple):
-    """What a training reports of an epoch.
+    """What a training reports about an epoch.
 
-    Class errors are shares of the anchors that are not ignored; box errors
-    are mean absolute errors of the four offsets of positive anchors, nan
-    where there was none. Of an epoch that was stopped and resumed, `seconds`
-    counts from where it was resumed.
+    Class errors are shares of the anchors that are not ignored. Box errors
+    are mean absolute errors of the four offsets of positive anchors, nan if
+    there are none. If an epoch was resumed, `seconds` counts from there.
     """
     epoch: int
     loss: float
@@ -46,17 +44,17 @@ class Epoch(NamedTuple):
 
 
 class Run:
-    """A training under way; the loop itself is `train_detection`.
+    """A training in progress; the loop itself is `train_detection`.
 
-    A context manager: within its block an interrupt waits until the batch
-    is done and the checkpoint, if there is one, is written.
+    A context manager: within its block an interrupt waits until the batch is
+    done and the checkpoint, if there is one, is written.
 
     Parameters
     ----------
     models : sequence of Block
         All models that a batch goes through, trained or not.
     trainers : sequence of Trainer
-        Those of the models that learn.
+        The trainers of the models that learn.
     train_iter : iterable with a length
         Batches of images and ground truth.
     ctx : Context or sequence of Context
@@ -64,22 +62,22 @@ class Run:
     checkpoint, resume, kvstore
         As for `train_detection`.
     **settings
-        Numbers that must be the same for a training to be resumed,
-        `num_epochs` among them.
+        Numbers that must be the same for a training to be resumed, including
+        `num_epochs`.
 
     Attributes
     ----------
     replicas : Replicas
         Shares batches and gradients among devices and workers.
     history : list of Epoch
-        The epochs that are done, those before a resumed training included.
+        All completed epochs, including those before resuming.
 
     Raises
     ------
     TrainingError
-        When there is no batch.
+        If there is no batch.
     CheckpointError
-        As `Checkpoint` does.
+        As for `Checkpoint`.
     """
 
     def __init__(self, models: Sequence[nn.Block],
@@ -90,7 +88,7 @@ class Run:
                  resume: bool = False, kvstore: str = 'device', **settings):
         if not len(train_iter):
             raise TrainingError('There is no batch to train on: are there '
-                                'fewer images than a batch takes?')
+                                'fewer images than in a batch?')
         self._train_iter, self._settings = train_iter, settings
         self.replicas = Replicas(models, ctx, kvstore)
         self._checkpoint = Checkpoint(checkpoint, resume, self.replicas,
@@ -107,21 +105,20 @@ class Run:
         self._checkpoint.__exit__(*error)
 
     def epochs(self) -> Iterator[int]:
-        """Numbers of the epochs that are still to do, from 1."""
+        """Numbers, counted from 1, of the epochs that remain."""
         while len(self.history) < self._settings['num_epochs']:
             self._start = time.perf_counter()
             self._epoch = len(self.history) + 1
             yield self._epoch
 
     def batches(self, sums: Accumulator) -> Iterator[Tuple]:
-        """The batches of the present epoch, with a progress bar.
+        """The batches of the current epoch, with a progress bar.
 
         Parameters
         ----------
         sums : Accumulator
-            What the loop adds up over the epoch. A training that was
-            stopped within the epoch goes on with the sums it had, and with
-            the batches that were left.
+            What the loop adds up over the epoch. A training that is resumed
+            within an epoch gets the sums it had, and the remaining batches.
         """
         self._bar = tqdm(
             self._train_iter, leave=False, file=sys.stdout, unit='batch',
@@ -133,12 +130,12 @@ class Run:
             yield batch
 
     def report(self, loss: float, gradient_norm: float) -> None:
-        """Show the loss of the present batch.
+        """Show the loss of the current batch.
 
         Raises
         ------
         TrainingError
-            When loss or gradient is not finite; it names the images.
+            If the loss or gradient is not finite; it names the images.
         """
         if not math.isfinite(loss + gradient_norm):
             names_of = getattr(self._train_iter, 'names_of', None)
@@ -150,16 +147,16 @@ class Run:
                 f'In batch {self._number} of epoch {self._epoch}{names} the '
                 f'loss is {loss} and its gradient has the norm '
                 f'{gradient_norm}. A smaller learning rate often helps (now '
-                f'{settings}); else look for pixels or boxes of these images '
-                'that are not finite.')
+                f'{settings}); otherwise look for pixels or boxes of these '
+                'images that are not finite.')
         self._bar.set_postfix(loss=f'{loss * self.replicas.num_workers:.3f}')
 
     def seconds(self) -> float:
-        """How long the present epoch has taken so far."""
+        """How long the current epoch has taken so far."""
         return time.perf_counter() - self._start
 
     def end_epoch(self, entry: Epoch) -> None:
-        """Take the epoch into the history, plot it, and keep the state."""
+        """Add an epoch to the history, plot it, and store the state."""
         self.history.append(entry)
         if self.replicas.rank == 0:
             self._plot.show(self.history)

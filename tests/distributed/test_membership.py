@@ -107,7 +107,8 @@ def test_a_scheduler_that_is_killed(job):
 @pytest.mark.parametrize('role', ['worker', 'server'])
 def test_a_scheduler_that_never_comes(job, role):
     message = message_of(job(role, WAIT, patience=1))
-    assert f'{job.port + 1}: no scheduler has come there for 1 s' in message
+    assert f'{job.port + 1}: no scheduler was found there within 1 s' in (
+        message)
 
 
 @pytest.mark.parametrize('offset', [0, 1])
@@ -124,7 +125,7 @@ def test_a_worker_that_never_comes(job):
     scheduler = job('scheduler', SCHEDULER, patience=5)
     for process in (scheduler, first):
         message = message_of(process)
-        assert 'only 1 of 2 workers and 0 of 1 servers have come' in message
+        assert 'only 1 of 2 workers and 0 of 1 servers have joined' in message
         assert f'worker 0 (host {socket.gethostname()}, process' in message
 
 
@@ -147,7 +148,7 @@ def test_a_worker_that_hangs(job):
         message = message_of(process)
         assert 'exchange 3 took more than' in message
         assert f'worker 1 (host {socket.gethostname()}, process {second.pid}'\
-               ') did not come to it' in message
+               ') did not take part' in message
     second.send_signal(signal.SIGCONT)
     assert 'exchange 3' in message_of(second)
 
@@ -159,7 +160,7 @@ def test_a_server_that_hangs(job):
     wait_for(second)
     first = job('worker', worker(0, code), patience=1)
     for process in (first, second, scheduler):
-        assert 'a server or the network does not answer' in (
+        assert 'a server or the network does not respond' in (
             message_of(process))
 
 

@@ -157,10 +157,10 @@ def test_a_good_checkpoint_is_not_overwritten_unasked(tmp_path):
 
 
 @pytest.mark.parametrize(('changed', 'message'), [
-    ({'pair': 16}, 'of another model'),
+    ({'pair': 16}, 'another model'),
     ({'data': Batches(classes=['cow'])}, r"classes \['cat', 'dog'\]"),
-    ({'lr': .2}, 'backbone_lr 0.1 in place of 0.2'),
-    ({'num_epochs': 5}, 'num_epochs 3 in place of 5')])
+    ({'lr': .2}, 'backbone_lr 0.1 instead of 0.2'),
+    ({'num_epochs': 5}, 'num_epochs 3 instead of 5')])
 def test_another_training_is_refused(tmp_path, changed, message):
     path = tmp_path / 'run.npz'
     train(path)
