@@ -52,9 +52,9 @@ def financial(*args, **kwargs):
                        'the package numpy-financial.')
 
 
-# Beside each name the line of MXNet that asks for it.
+# Beside each name the (first) line of MXNet that asks for it.
 REPLACEMENTS = {
-    'bool': bool,                   # numpy/utils.py 37, numpy/multiarray.py 150
+    'bool': bool,                   # numpy/utils.py 37
     'PZERO': 0.,                    # numpy/utils.py 42
     'NZERO': -0.,                   # numpy/utils.py 43
     'NINF': -numpy.inf,             # numpy/utils.py 44
@@ -72,9 +72,9 @@ REPLACEMENTS = {
     'pv': financial,                # numpy/fallback.py 176
     'rate': financial,              # numpy/fallback.py 177
     'trapz': trapz,                 # numpy/fallback.py 190
-    'sometrue': sometrue,           # numpy_dispatch_protocol.py 88, 220
-    'round_': round_,               # numpy_dispatch_protocol.py 92, 220
-    'product': product,             # numpy_dispatch_protocol.py 122, 220
+    'sometrue': sometrue,           # numpy_dispatch_protocol.py 87
+    'round_': round_,               # numpy_dispatch_protocol.py 92
+    'product': product,             # numpy_dispatch_protocol.py 124
     'int': int,                     # test_utils.py 2319
     'compat': SimpleNamespace(basestring=str),  # ndarray/numpy/_op.py 7563
 }

@@ -58,13 +58,11 @@ def test_all_that_mxnet_mentions_is_there():
 def test_each_name_is_asked_for_where_it_says():
     source = Path(numpy_names.__file__).read_text('utf-8')
     for line in source.split('REPLACEMENTS = {')[1].split('}')[0].split('\n'):
-        if '#' not in line:
-            continue
-        name = line.split("'")[1]
-        for place in line.split('#')[1].split(', '):
-            file, *numbers = place.split()
+        if '#' in line:
+            name, place = line.split("'")[1], line.split('#')[1]
+            file, number = place.split()
             lines = (FOLDER / file).read_text('utf-8').split('\n')
-            assert name in lines[int(numbers[0]) - 1], place
+            assert name in lines[int(number) - 1], line
 
 
 def test_others_are_told_that_a_name_is_gone():
