@@ -6,10 +6,12 @@ READY := $(VENV)/ready
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 LIBRARY := $(wildcard d2l_ext/*.py d2l_ext/*/*.py)
 
-# The first Python that MXNet 1.9.1 works with; set PYTHON to choose.
-PYTHON ?= $(shell for p in python3.11 python3.10 python3.9 python3 python; \
-	do $$p -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] \
-	<= (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+# The newest Python that was tried; set PYTHON to choose another.
+PYTHONS := 3.13 3.12 3.11 3.10 3.9
+PYTHON ?= $(shell for p in $(PYTHONS:%=python%) python3 python; \
+	do $$p -c 'import ensurepip, sys; \
+	sys.exit(sys.version_info < (3, 9))' 2>/dev/null && \
+	{ echo $$p; break; }; done)
 
 export D2L_DATA_DIR ?= $(CURDIR)/data
 # Notebooks run in another folder: a relative name would mislead them.
@@ -23,35 +25,33 @@ endif
 .SECONDARY:
 .PHONY: help setup run run-all test browser book pdf slides assignments \
 	grade clean-edition detector dist detect experiment results check-data \
-	doctor bench bench-check lab data outputs lock clean
+	doctor bench bench-check lab data outputs lock clean test-all-pythons
 .PHONY: images-named submissions-named FORCE
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
 	sed -E 's/^([a-z-]+):.*## */\1|/' | \
 	while IFS='|' read -r name what; do \
-	printf '  make %-13s %s\n' "$$name" "$$what"; done
+	printf '  make %-16s %s\n' "$$name" "$$what"; done
 
 setup: $(READY)  ## install everything into .venv
 
 $(READY): requirements.lock pyproject.toml
 ifeq ($(strip $(PYTHON)),)
-	@echo 'No Python 3.9, 3.10 or 3.11 was found, and MXNet 1.9.1 works' \
-	'with no other.'; \
-	echo 'Install one (Debian, Ubuntu: apt install python3 python3-venv;' \
-	'pyenv: pyenv install 3.11),'; \
-	echo 'or name it: make PYTHON=/path/to/python3.11 ...'; exit 1
+	@echo 'No Python from 3.9 on was found that can make environments.'; \
+	echo 'Install one (Debian, Ubuntu: apt install python3 python3-venv),' \
+	'or name it:'; \
+	echo 'make PYTHON=/path/to/python3 ...'; exit 1
 else
+	@$(PYTHON) tools/check_system.py
 	@echo 'Installing everything into $(VENV) takes a few minutes, once.'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check \
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
 	--requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
 	--editable .
-	@$(BIN)/python -c 'import mxnet' || { echo; \
-	echo 'MXNet does not load. Where a library is missing above, install' \
-	'it (Debian, Ubuntu:'; \
-	echo 'apt install libgomp1 libquadmath0), then call make again.'; \
+	@$(BIN)/python -c 'import d2l_ext' || { echo; \
+	echo 'MXNet does not load: `make doctor` looks for the cause.'; \
 	exit 1; }
 	@touch $@
 endif
@@ -82,6 +82,9 @@ test: $(READY)  ## check the code, the helpers and every notebook cell
 	$(BIN)/ruff check .
 	$(BIN)/codespell
 	$(BIN)/python -m pytest
+
+test-all-pythons:  ## run the tests once with each Python that is found
+	@python3 tools/all_pythons.py $(PYTHONS)
 
 browser: $(READY)  ## look at the book and JupyterLab with Chromium
 	@$(BIN)/python tools/browser.py
@@ -171,8 +174,8 @@ outputs: $(READY)  ## run the notebooks and store their outputs in them
 	$(foreach nb,$(NOTEBOOKS),$(BIN)/python tools/run_notebook.py \
 	$(nb) $(nb) &&) $(BIN)/python tools/readme_picture.py
 
-lock: $(READY)  ## choose new versions of everything (needs uv)
-	uv pip compile --quiet --universal --python-version 3.9 --upgrade \
+lock: $(READY)  ## choose new versions of everything
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.9 --upgrade \
 	--extra cpu --extra dev --extra book \
 	--custom-compile-command 'make lock' \
 	--output-file requirements.lock pyproject.toml

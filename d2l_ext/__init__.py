@@ -11,11 +11,15 @@ if hasattr(os, 'sched_getaffinity'):
     os.environ.setdefault('OMP_NUM_THREADS',
                           str(len(os.sched_getaffinity(0))))
 
-from .runtime import cuda
+from .runtime import cuda, numpy_names, numpy_numbers
 
 # The loader does not find the libraries that pip installed.
 if cuda.version_of(cuda.GPU_BUILD):
     cuda.load_libraries()
+
+# What MXNet asks NumPy for, and newer ones no longer have.
+if numpy_names.missing():
+    numpy_names.serve()
 
 # In a scheduler or server, importing MXNet does not return, so they join the
 # training before that.
@@ -23,7 +27,18 @@ if 'DMLC_ROLE' in os.environ:
     from .distributed.membership import join
     join()
 
+from d2l import mxnet as book
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+# d2l 0.17 looks it up where IPython has it no longer.
+if not hasattr(book.display, 'set_matplotlib_formats'):
+    book.use_svg_display = lambda: set_matplotlib_formats('svg')
+
 from d2l.mxnet import *  # noqa: F403
+
+# Nor does MXNet understand how they print numbers.
+if numpy_numbers.needed():
+    numpy_numbers.mend()
 
 from .anchors import generate_anchors, label_anchors
 from .boxes import (

@@ -4,6 +4,7 @@ Alphabet of shapes: B images, H x W pixels, m ground truth rows an image.
 """
 from __future__ import annotations
 
+import weakref
 from typing import Iterator, List, Sequence, Tuple
 
 import numpy
@@ -91,11 +92,28 @@ class Batches(gluon.data.DataLoader):
             prefetch=2,   # batches: each takes 25 MB at 32 x 256 x 256
             batch_sampler=shares)
         self.dataset, self._shares = dataset, shares
+        self._begun = weakref.WeakSet()
+        weakref.finalize(self, _end, self._worker_pool, self._begun)
+
+    def __iter__(self):
+        batches = super().__iter__()
+        self._begun.add(batches)
+        return batches
+
+    def __del__(self):
+        """`_end` did it: MXNet's own way, at the end of all, fails."""
 
     def names_of(self, number: int) -> List[str]:
         """Names of the images of a batch of this pass, counted from 1."""
         return [self.dataset.names[i]
                 for i, _ in self._shares.drawn[number - 1]]
+
+
+def _end(pool, begun):
+    """End threads, and passes that were begun, while Python is whole."""
+    pool.terminate()
+    for batches in begun:
+        batches.close()
 
 
 def normalize(images: numpy.ndarray) -> numpy.ndarray:

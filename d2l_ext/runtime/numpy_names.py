@@ -1,0 +1,102 @@
+"""Names that MXNet 1.9.1 looks up in NumPy, and that newer NumPys dropped.
+
+They are served to MXNet's modules alone. Whoever else asks NumPy for one of
+them is told, as before, that it is gone; and a name that NumPy has is left
+as it is.
+"""
+import sys
+import warnings
+from types import SimpleNamespace
+
+import numpy
+
+
+def alltrue(*args, **kwargs):
+    """`numpy.all`, and yet another function: MXNet tells them apart."""
+    return numpy.all(*args, **kwargs)
+
+
+def sometrue(*args, **kwargs):
+    """`numpy.any`."""
+    return numpy.any(*args, **kwargs)
+
+
+def product(*args, **kwargs):
+    """`numpy.prod`."""
+    return numpy.prod(*args, **kwargs)
+
+
+def round_(*args, **kwargs):
+    """`numpy.round`."""
+    return numpy.round(*args, **kwargs)
+
+
+def in1d(*args, **kwargs):
+    """`numpy.isin`, flat."""
+    return numpy.isin(*args, **kwargs).ravel()
+
+
+def msort(a):
+    """Sort along the first axis."""
+    return numpy.sort(a, axis=0)
+
+
+def trapz(*args, **kwargs):
+    """`numpy.trapezoid`."""
+    return numpy.trapezoid(*args, **kwargs)
+
+
+def financial(*args, **kwargs):
+    """What NumPy 1.20 to 1.23 have in place of these functions."""
+    raise RuntimeError('NumPy 1.20 dropped its financial functions: see '
+                       'the package numpy-financial.')
+
+
+# Beside each name the (first) line of MXNet that asks for it.
+REPLACEMENTS = {
+    'bool': bool,                   # numpy/utils.py 37
+    'PZERO': 0.,                    # numpy/utils.py 42
+    'NZERO': -0.,                   # numpy/utils.py 43
+    'NINF': -numpy.inf,             # numpy/utils.py 44
+    'PINF': numpy.inf,              # numpy/utils.py 45
+    'NAN': numpy.nan,               # numpy/utils.py 47
+    'NaN': numpy.nan,               # numpy/utils.py 48
+    'Inf': numpy.inf,   # gluon/contrib/estimator/event_handler.py 248
+    'alltrue': alltrue,             # numpy/fallback.py 111
+    'in1d': in1d,                   # numpy/fallback.py 135
+    'mirr': financial,              # numpy/fallback.py 143
+    'msort': msort,                 # numpy/fallback.py 145
+    'npv': financial,               # numpy/fallback.py 160
+    'pmt': financial,               # numpy/fallback.py 164
+    'ppmt': financial,              # numpy/fallback.py 173
+    'pv': financial,                # numpy/fallback.py 176
+    'rate': financial,              # numpy/fallback.py 177
+    'trapz': trapz,                 # numpy/fallback.py 190
+    'sometrue': sometrue,           # numpy_dispatch_protocol.py 87
+    'round_': round_,               # numpy_dispatch_protocol.py 92
+    'product': product,             # numpy_dispatch_protocol.py 124
+    'int': int,                     # test_utils.py 2319
+    'compat': SimpleNamespace(basestring=str),  # ndarray/numpy/_op.py 7563
+}
+
+
+def missing():
+    """Those of the names that this NumPy does not have."""
+    with warnings.catch_warnings():
+        # Some NumPys have a name, and warn whoever asks for it.
+        warnings.simplefilter('ignore')
+        return {name for name in REPLACEMENTS if not hasattr(numpy, name)}
+
+
+def serve():
+    """Let MXNet's modules, and no others, find the names in NumPy."""
+    names, refuse = missing(), numpy.__getattr__
+
+    def __getattr__(name):
+        # NumPy is asked for what it has not by the caller's own frame.
+        if name in names and sys._getframe(1).f_globals.get(
+                '__name__', '').split('.')[0] == 'mxnet':
+            return REPLACEMENTS[name]
+        return refuse(name)
+
+    numpy.__getattr__ = __getattr__
