@@ -77,8 +77,8 @@ def inspect_picture(source: Source
         if not source.picture:
             raise DatasetError(f'{source.name!r} is no name of a picture in '
                                'this data set.')
-        objects, faults, annotated = read_content(source)
         stored, shown = open_picture(source.picture, _sizes)
+        objects, faults, annotated = read_content(source)
         _check_end(source.picture)
     except DatasetError as error:
         return None, [Problem(str(error), 'picture')]

@@ -37,8 +37,8 @@ class Layout(NamedTuple):
     `sources` has the pictures by their names. `lists` has, by split, the
     names in it; a split is 'train', 'val', 'test' or 'all'. `class_lists`
     has the names that show a class, by (class, split). `unannotated` are
-    pictures that no annotation goes with, `kind` says in a few words what
-    the layout is.
+    pictures that no annotation goes with, `broken` says which lists can't
+    be read, and `kind` in a few words what the layout is.
     """
     root: Path
     kind: str
@@ -46,6 +46,7 @@ class Layout(NamedTuple):
     lists: Dict[str, List[str]]
     class_lists: Dict[Tuple[str, str], List[str]]
     unannotated: List[str]
+    broken: List[str]
 
 
 def split_named(word: str) -> Optional[str]:
@@ -70,7 +71,7 @@ def find_layout(root: Union[str, os.PathLike]) -> Layout:
     Raises
     ------
     DatasetError
-        When there is no annotation, or a list or COCO file can't be read.
+        When there is no annotation, or a COCO file can't be read.
     """
     root, files = Path(root), list(walk(root))
     pictures = _by_key(_below('JPEGImages', [
@@ -156,11 +157,11 @@ def _voc_layout(root, pictures, annotations):
                 key, os.path.splitext(str(root / name))[0] + '.jpg',
                 str(root / name)))
     unannotated = sorted(set(pictures) - set(sources))
-    lists, class_lists = _read_lists(root, sources)
+    lists, class_lists, broken = _read_lists(root, sources)
     if not lists and not class_lists:
         lists = _folders_as_lists(sources)
     return Layout(root, 'XML of Pascal VOC', sources, lists, class_lists,
-                  [pictures[key] for key in unannotated])
+                  [pictures[key] for key in unannotated], broken)
 
 
 def _by_last_part(keys):
@@ -171,20 +172,23 @@ def _by_last_part(keys):
 
 
 def _read_lists(root, sources):
-    """Names by split, and by class and split."""
-    lists, class_lists = {}, {}
+    """Names by split, by class and split, and what can't be read."""
+    lists, class_lists, broken = {}, {}, []
     for path in list_files(root):
         split = split_named(path.stem)
         kind, _, word = path.stem.rpartition('_')
+        try:
+            rows = listed(path, root, sources)
+        except DatasetError as error:
+            broken.append(str(error))
+            continue
         if split:
             # Annotations tell what is on a picture, whatever its flag.
-            lists.setdefault(split, []).extend(
-                name for name, _ in listed(path, root, sources))
+            lists.setdefault(split, []).extend(name for name, _ in rows)
         elif kind and split_named(word):
             class_lists[kind, split_named(word)] = [
-                name for name, flag in listed(path, root, sources)
-                if flag == '1']
-    return lists, class_lists
+                name for name, flag in rows if flag == '1']
+    return lists, class_lists, broken
 
 
 def list_files(root: Path) -> List[Path]:
@@ -257,4 +261,4 @@ def _coco_layout(root, paths, pictures):
     used = {source.picture for source in sources.values()}
     return Layout(root, 'JSON of COCO', sources, dict(lists), {},
                   [name for name in sorted(pictures)
-                   if str(root / name) not in used])
+                   if str(root / name) not in used], [])

@@ -23,6 +23,7 @@ from .splits import (
     choose_classes,
     choose_split,
     explain_missing,
+    look_alikes,
     shown_classes,
 )
 
@@ -134,6 +135,8 @@ class VOCDetection(gluon.data.Dataset):
                  strict: bool = False):
         layout = root if isinstance(root, Layout) else find_layout(root)
         self.root, self.split = layout.root, split
+        if layout.broken:
+            raise DatasetError(layout.broken[0])
         self.classes = choose_classes(layout, classes)
         self.size = height, width
         names, by_class, self.note = choose_split(layout, split,
@@ -141,30 +144,39 @@ class VOCDetection(gluon.data.Dataset):
         if test_mode():
             names = names[:TEST_MODE_PICTURES[split]]
         inspected = [inspect_picture(layout.sources[name]) for name in names]
-        self._pictures = [picture for picture, _ in inspected if picture and (
-            by_class or self._wanted(picture.objects))]
+        usable = [picture for picture, _ in inspected if picture]
         problems = [p for _, found in inspected for p in found]
-        if problems and (strict or not any(p for p, _ in inspected)):
+        if problems and (strict or not usable):
             raise DatasetError(f'{self.root}: {describe_problems(problems)}')
         if problems:
             self._warn(describe_problems(problems))
-        if not self._pictures:
-            raise DatasetError(self._nothing(layout))
+        self._pictures = [picture for picture in usable
+                          if by_class or self._wanted(picture.objects)]
         self.names = [picture.name for picture in self._pictures]
         self.objects = [[item for item in picture.objects
                          if item.name in self.classes]
                         for picture in self._pictures]
-        self.max_objects = max(1, *map(len, self.objects))
+        self.max_objects = max([1, *map(len, self.objects)])
+        self._check_classes(layout, by_class, {
+            item.name for picture in usable for item in picture.objects})
+
+    def _check_classes(self, layout, by_class, annotated):
+        """Tell of classes that are not there, or look like another one."""
         seen = {item.name for objects in self.objects for item in objects}
-        if not seen and not by_class and not test_mode():
+        if not self.names or not (seen or by_class or test_mode()):
             raise DatasetError(self._nothing(layout))
+        for name in self.classes:
+            for other in look_alikes(name, sorted(annotated)):
+                self._warn(f'{name!r} and {other!r} are both annotated: are '
+                           'they two classes?', 4)
         missing = sorted(set(self.classes) - seen)
         if missing and not test_mode():
             shown = shown_classes(layout)
             for name in missing:
-                more = '' if name in shown else (
-                    f' In fact {explain_missing(name, shown)}.')
-                self._warn(f'no picture of {split} shows a {name}.{more}')
+                reason = ('' if name in shown else
+                          f'; {explain_missing(name, shown)}')
+                self._warn(f'no picture of {self.split} shows a '
+                           f'{name}{reason}.', 4)
 
     def _wanted(self, objects):
         return not objects or any(
@@ -185,10 +197,10 @@ class VOCDetection(gluon.data.Dataset):
                 + ''.join(f'{reason}; ' for reason in reasons)
                 + f'what is annotated in all: {there}.')
 
-    def _warn(self, message):
+    def _warn(self, message, depth=3):
         # At the line that asked for the data set.
         warnings.warn(f'{self.root}: {message}', DatasetWarning,
-                      stacklevel=3)
+                      stacklevel=depth)
 
     def __len__(self) -> int:
         return len(self.names)
