@@ -26,7 +26,7 @@ from .files import replacing
 
 __all__ = ['Checkpoint', 'interrupts_noted']
 
-VERSION = 2
+VERSION = 3
 # What comes out of an archive with wrong bytes in one place or another.
 DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError,
            zipfile.BadZipFile, zlib.error)
@@ -51,7 +51,7 @@ class Checkpoint:
         With several workers, all read the file, and worker 0 writes it.
     train_iter : iterable with a length
         The batches of an epoch; if it has a `dataset`, the classes of that
-        must stay the same.
+        must stay the same, and so must names, sizes and boxes.
     models : sequence of Block
         Whose parameters are kept, trained or not.
     trainers : sequence of Trainer
@@ -90,6 +90,7 @@ class Checkpoint:
         self._models, self._trainers = models, trainers
         dataset = getattr(train_iter, 'dataset', None)
         self._settings = {'classes': list(getattr(dataset, 'classes', ())),
+                          'data': _digest(dataset),
                           'num_batches': len(train_iter), **settings}
         self._noted = []   # interrupts
         self._done = 0, []   # of an epoch: number of batches, sums
@@ -102,8 +103,7 @@ class Checkpoint:
             if self._path.exists():
                 self._load()
         self._seed = replicas.agree(
-            {**self._settings, 'pictures': _digest_of_names(dataset),
-             'epochs done': len(self.history),
+            {**self._settings, 'epochs done': len(self.history),
              'batches done': self._done[0]}, self._seed,
             'Give all the same data and arguments, and a checkpoint on a '
             'disk that all can read.')
@@ -283,11 +283,15 @@ class Checkpoint:
                     updater.states_synced[index] = False
 
 
-def _digest_of_names(dataset):
-    """Number of pictures and a check sum of their names."""
+def _digest(dataset):
+    """Number of pictures, and a check sum of their names, sizes, boxes."""
     names = getattr(dataset, 'names', [])
-    digest = hashlib.sha1('\n'.join(names).encode()).hexdigest()
-    return f'{len(names)}, {digest[:8]}'
+    digest = hashlib.sha1()
+    for number, name in enumerate(names):
+        content = [name, dataset.image_size(number),
+                   dataset.objects[number]]
+        digest.update(json.dumps(content).encode())
+    return f'{len(names)} pictures ({digest.hexdigest()[:8]})'
 
 
 def _fits(shape, stored):

@@ -1,16 +1,10 @@
 """One call tells everything that is wrong with a data set."""
-import subprocess
-import sys
-
 import pytest
-from helpers import ROOT, small_set
+from helpers import run_tool, small_set
 
 
 def check(folder):
-    done = subprocess.run(
-        [sys.executable, ROOT / 'tools' / 'check_data.py', folder],
-        capture_output=True, text=True)
-    return done.returncode, done.stdout, done.stderr
+    return run_tool('check_data.py', folder)
 
 
 @pytest.fixture
