@@ -13,11 +13,28 @@ PYTHON ?= $(shell for p in $(PYTHONS:%=python%) python3 python; \
 	sys.exit(sys.version_info < (3, 9))' 2>/dev/null && \
 	{ echo $$p; break; }; done)
 
-export D2L_DATA_DIR ?= $(CURDIR)/data
+# What people name may hold any character, an apostrophe, $ or a blank: it
+# reaches recipes through the environment, to the letter, as "$$IMAGES".
+ifeq ($(origin D2L_DATA_DIR),undefined)
+D2L_DATA_DIR := $(CURDIR)/data
+endif
+NAMED := VOC CLASSES IMAGES SUBMISSIONS NAME SEED WORKERS \
+	D2L_DATA_DIR D2L_VOC_DIR D2L_CLASSES
+$(foreach name,$(NAMED),$(if $(filter-out undefined,$(origin $(name))), \
+	$(eval override export $(name) := $$(value $(name)))))
+
+# VOC and CLASSES are short for these.
+ifneq ($(VOC),)
+override export D2L_VOC_DIR := $(VOC)
+endif
+ifneq ($(CLASSES),)
+override export D2L_CLASSES := $(CLASSES)
+endif
 # Notebooks run in another folder: a relative name would mislead them.
-ifdef D2L_VOC_DIR
-override export D2L_VOC_DIR := \
-	$(shell realpath -ms -- '$(D2L_VOC_DIR)')
+ifneq ($(D2L_VOC_DIR),)
+ifeq ($(filter /% ~%,$(firstword $(D2L_VOC_DIR))),)
+override export D2L_VOC_DIR := $(CURDIR)/$(D2L_VOC_DIR)
+endif
 endif
 
 .DEFAULT_GOAL := help
@@ -43,9 +60,9 @@ ifeq ($(strip $(PYTHON)),)
 	'or name it:'; \
 	echo 'make PYTHON=/path/to/python3 ...'; exit 1
 else
-	@$(PYTHON) tools/check_system.py
+	@"$(PYTHON)" tools/check_system.py
 	@echo 'Installing everything into $(VENV) takes a few minutes, once.'
-	$(PYTHON) -m venv --clear $(VENV)
+	"$(PYTHON)" -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
 	--requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
@@ -59,8 +76,9 @@ endif
 # Another data set is another run.
 build/data-set: FORCE
 	@mkdir -p build
-	@echo '$(D2L_VOC_DIR) $(D2L_TEST_MODE)' | cmp -s - $@ || \
-	echo '$(D2L_VOC_DIR) $(D2L_TEST_MODE)' > $@
+	@named="$$D2L_VOC_DIR $$D2L_CLASSES $$D2L_TEST_MODE"; \
+	printf '%s\n' "$$named" | cmp -s - $@ || \
+	printf '%s\n' "$$named" > $@
 
 build/%.ipynb: notebooks/%.ipynb $(LIBRARY) tools/run_notebook.py \
 		$(READY) build/data-set
@@ -107,11 +125,11 @@ assignments: $(READY)  ## make the assignment for students, build/assignments
 	@$(BIN)/python tools/course/assignments.py build/assignments
 
 submissions-named:
-	@test -d '$(SUBMISSIONS)' || { echo 'Say where the submissions are:' \
+	@test -d "$$SUBMISSIONS" || { echo 'Say where the submissions are:' \
 	'make grade SUBMISSIONS=FOLDER'; exit 1; }
 
 grade: submissions-named $(READY)  ## grade SUBMISSIONS=..., write build/grades
-	@$(BIN)/python tools/course/grade.py '$(SUBMISSIONS)' build/grades
+	@$(BIN)/python tools/course/grade.py "$$SUBMISSIONS" build/grades
 
 clean-edition: $(READY)  ## write notebooks without outputs and solutions
 	@$(BIN)/python tools/course/clean_edition.py build/clean-edition
@@ -120,27 +138,29 @@ clean-edition: $(READY)  ## write notebooks without outputs and solutions
 build/detector/detector.json:
 	@$(MAKE) --no-print-directory detector
 
-detector: $(READY)  ## train the best recipe for `make detect`
+detector: $(READY)  ## train a detector, on VOC=FOLDER CLASSES="a b" if named
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/python tools/train_detector.py build/detector
 
 dist: $(READY)  ## train the chapter's models with two workers on this machine
 	@$(BIN)/python tools/prepare_data.py
-	$(BIN)/python tools/launch.py --workers $(or $(WORKERS),2) -- \
+	$(BIN)/python tools/launch.py --workers "$${WORKERS:-2}" -- \
 	$(BIN)/python tools/train_detector.py build/dist --recipe chapter
 
 # Asked for first: a training for nothing would take ten minutes.
 images-named:
-	@test -e '$(IMAGES)' || { echo 'Say where your pictures are:' \
+	@test -n "$$IMAGES" || { echo 'Say where your pictures are:' \
 	'make detect IMAGES=FILE-OR-FOLDER'; exit 1; }
+	@case "$$IMAGES" in '~'*) exit 0;; esac; test -e "$$IMAGES" || \
+	{ printf '%s: there is no such picture or folder.\n' "$$IMAGES"; exit 1; }
 
 detect: images-named $(READY) build/detector/detector.json  ## find objects on IMAGES=...
-	@$(BIN)/python tools/detect.py '$(IMAGES)'
+	@$(BIN)/python tools/detect.py "$$IMAGES"
 
 experiment: $(READY)  ## run one experiment, NAME=... SEED=...
 	@$(BIN)/python tools/prepare_data.py
-	$(BIN)/python tools/experiments.py $(or $(NAME),list) \
-	--seed $(or $(SEED),1)
+	$(BIN)/python tools/experiments.py "$${NAME:-list}" \
+	--seed "$${SEED:-1}"
 
 results: $(READY)  ## run experiments without a result, write docs/results.md
 	@$(BIN)/python tools/prepare_data.py
@@ -148,11 +168,11 @@ results: $(READY)  ## run experiments without a result, write docs/results.md
 	$(BIN)/python tools/results.py
 
 check-data: $(READY)  ## report all that is wrong with the data set VOC=...
-	@$(BIN)/python tools/check_data.py '$(VOC)'
+	@$(BIN)/python tools/check_data.py
 
 # It tells what is wrong with .venv, or why there is none.
 doctor:  ## tell what the chapter would run on, and what to mend
-	@$(or $(wildcard $(BIN)/python),$(PYTHON),python3) tools/doctor.py
+	@"$(or $(wildcard $(BIN)/python),$(PYTHON),python3)" tools/doctor.py
 
 bench: $(READY)  ## measure speed and memory, write docs/performance.md
 	@$(BIN)/python tools/prepare_data.py

@@ -6,6 +6,7 @@ from pathlib import Path
 # the user works with.
 os.environ['D2L_TEST_MODE'] = '1'
 os.environ.pop('D2L_VOC_DIR', None)
+os.environ.pop('D2L_CLASSES', None)
 os.environ.setdefault('D2L_DATA_DIR', str(Path(__file__).parent / 'data'))
 
 # Before MXNet, whose threads it sets.

@@ -1,5 +1,7 @@
 """Inputs that several tests need, and what they share otherwise."""
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy
@@ -32,6 +34,14 @@ def random_truth(rng, batch_size, num_rows, num_classes=2):
 def small_set(folder, num_train=8, num_val=4):
     """A drawn devkit with a few pictures."""
     return make_drawn_set(folder, num_train, num_val)
+
+
+def run_tool(name, *arguments, **options):
+    """Status, output and complaints of a tool that is called in the shell."""
+    done = subprocess.run([sys.executable, ROOT / 'tools' / name, *arguments],
+                          capture_output=True, text=True, check=False,
+                          **options)
+    return done.returncode, done.stdout, done.stderr
 
 
 def read_notebook(name):

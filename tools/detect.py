@@ -1,58 +1,184 @@
-"""Find objects on pictures: annotated copies, and a file in COCO's style.
+"""Find objects on pictures: annotated copies, and files in COCO's style.
 
     python tools/detect.py PICTURES [--detector FOLDER] [--output FOLDER]
+
+`detections.json` is a data set in COCO's format, with scores; its list of
+annotations is stored alone, too, as `results.json`, which is what the method
+`loadRes` of pycocotools reads. Copies of an earlier run are removed.
 """
 import argparse
+import hashlib
 import json
+import os
 import sys
+import time
 import warnings
 from pathlib import Path
 
 import d2l_ext as d2l  # isort: skip
-import matplotlib
-from matplotlib import pyplot as plt
+from matplotlib import get_data_path
 from mxnet import npx
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
+from d2l_ext.data.folders import at_home
+from d2l_ext.data.pictures import HEIC_ADVICE, find_pictures
 from d2l_ext.evaluation import coco_annotation
+from d2l_ext.plots.pictures import COLORS
 
 ROOT = Path(__file__).parent.parent
+# By this, copies of an earlier run are known.
+MARK = ('Comment', 'Annotated by make detect')
+FONT = Path(get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')
+# Writing the files again takes no more than this share of the time.
+WRITING = .1
 
 
-def save_annotated(picture, found, classes, path):
-    """Store a picture of the same size with boxes drawn on it."""
-    dpi = 100
-    figure = plt.figure(figsize=(picture.width / dpi, picture.height / dpi),
-                        dpi=dpi)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.axis('off')
-    axes.imshow(picture)
-    d2l.annotate_detections(axes, found, classes)
-    figure.savefig(path)
-    plt.close(figure)
+def annotated(picture, found, classes):
+    """A copy of the same size with boxes drawn on it."""
+    copy = picture.copy()
+    draw = ImageDraw.Draw(copy)
+    side = min(max(min(picture.size) // 30, 11), 80)
+    font = ImageFont.truetype(str(FONT), side)
+    for item in found:
+        color = COLORS[classes.index(item.name) % len(COLORS)]
+        box = [round(corner) for corner in item.box]
+        draw.rectangle(box, outline=color, width=max(2, side // 6))
+        text, corner = f'{item.name} {item.probability:.2f}', box[:2]
+        draw.rectangle(draw.textbbox(corner, text, font), fill=color)
+        draw.text(corner, text, 'white', font)
+    return copy
 
 
-def coco_rows(paths, sizes, detections, classes):
+def copy_path(output, name):
+    """Where the copy of a picture goes; an ending longer than a name may be.
+
+    The suffix stays in the name: a.jpg and a.png are two pictures.
+    """
+    path = output / f'{name}.png'
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The file is written under a name with some more letters.
+    longest = os.pathconf(path.parent, 'PC_NAME_MAX') - 20
+    raw = os.fsencode(path.name)
+    if len(raw) <= longest:
+        return path
+    digest = hashlib.sha1(raw).hexdigest()[:10]
+    # Of letters with several bytes none is cut in two.
+    start = raw[:longest - 20].decode('utf-8', 'ignore')
+    return path.with_name(f'{start}-{digest}.png')
+
+
+def save_copy(copy, path):
+    """Store a copy whole, with a mark by which it is known."""
+    about = PngImagePlugin.PngInfo()
+    about.add_text(*MARK)
+    with d2l.replacing(path) as partial:
+        copy.save(partial, 'PNG', pnginfo=about)
+
+
+def remove_earlier(output):
+    """Remove what an earlier run has written; gives the number of copies."""
+    count = 0
+    for path in sorted(output.rglob('*.png')):
+        try:
+            with Image.open(path) as image:
+                ours = image.info.get(MARK[0]) == MARK[1]
+        except (OSError, SyntaxError, ValueError,
+                Image.DecompressionBombError):
+            continue   # none of ours
+        if ours:
+            path.unlink()
+            count += 1
+    for name in ('detections.json', 'results.json'):
+        (output / name).unlink(missing_ok=True)
+    return count
+
+
+class Results:
     """The detections as a data set in COCO's format, with scores.
 
-    Boxes are [x, y, width, height] in pixels of the picture.
+    Boxes are [x, y, width, height] in pixels of the picture. Classes count
+    from 1: most readers take 0 for the background.
     """
-    images = [{'id': i, 'file_name': path.name, 'width': w, 'height': h}
-              for i, (path, (w, h)) in enumerate(zip(paths, sizes))]
-    rows = [(i, item) for i, found in enumerate(detections)
-            for item in found]
-    annotations = [
-        coco_annotation(number, i, classes.index(item.name),
-                        [round(side, 2) for side in item.box], iscrowd=0,
-                        score=round(item.probability, 4))
-        for number, (i, item) in enumerate(rows, 1)]
-    return {'images': images, 'annotations': annotations,
-            'categories': [{'id': i, 'name': name}
-                           for i, name in enumerate(classes)]}
+
+    def __init__(self, output, classes):
+        self._output, self._classes = output, classes
+        self._written = self._took = 0.
+        self.images, self.annotations = [], []
+
+    def add(self, name, size, found):
+        """Add a picture, and write the files if that is not too often."""
+        number = len(self.images)
+        self.images.append({'id': number, 'file_name': name,
+                            'width': size[0], 'height': size[1]})
+        for item in found:
+            self.annotations.append(coco_annotation(
+                len(self.annotations) + 1, number,
+                self._classes.index(item.name) + 1,
+                [round(side, 2) for side in item.box], iscrowd=0,
+                segmentation=[], score=round(item.probability, 4)))
+        if time.monotonic() - self._written > self._took / WRITING:
+            self.write()
+
+    def write(self):
+        """Store both files whole."""
+        start = time.monotonic()
+        categories = [{'id': i, 'name': name}
+                      for i, name in enumerate(self._classes, 1)]
+        content = {'images': self.images, 'annotations': self.annotations,
+                   'categories': categories}
+        for name, part in (('detections.json', content),
+                           ('results.json', self.annotations)):
+            with d2l.replacing(self._output / name) as partial:
+                partial.write_text(json.dumps(part, indent=1))
+        self._written = time.monotonic()
+        self._took = self._written - start
 
 
-def main():
+def detect(detector, pictures, output, score, name_of):
+    """Find objects on pictures, one after the other.
+
+    Gives the results, and the number of pictures that can't be read.
+    """
+    results, unreadable = Results(output, detector.classes), 0
+    try:
+        for path in pictures:
+            name = name_of(path)
+            try:
+                picture = d2l.read_picture(path)
+            except d2l.DatasetError as error:
+                warnings.warn(f'left out: {error}', stacklevel=1)
+                unreadable += 1
+                continue
+            found, = d2l.predict_faster_rcnn(detector, picture,
+                                             score_threshold=score)
+            save_copy(annotated(picture, found, detector.classes),
+                      copy_path(output, name))
+            results.add(name, picture.size, found)
+            print(f'{name}: ' + (', '.join(
+                f'{item.name} {item.probability:.2f}' for item in found)
+                or 'nothing found'))
+    finally:   # interrupted, too
+        if results.images:
+            results.write()
+    return results, unreadable
+
+
+def say_what_is_left_out(others, unreadable):
+    """Count the files that are no pictures, and name some of each kind."""
+    if unreadable:
+        print(f'Left out: {unreadable} pictures that can\'t be read (see '
+              'above)')
+    for kind, paths in sorted(others.items()):
+        some = ', '.join(path.name for path in paths[:3])
+        more = ', ...' if len(paths) > 3 else ''
+        print(f'Left out: {len(paths)} {kind} ({some}{more})')
+        if kind == 'HEIC pictures':
+            print(f'  {HEIC_ADVICE}')
+
+
+def parsed():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('pictures', type=Path,
+    parser.add_argument('pictures', type=at_home,
                         help='a picture, or a folder of pictures')
     parser.add_argument('--detector', type=Path,
                         default=ROOT / 'build' / 'detector')
@@ -62,44 +188,41 @@ def main():
                         help='least probability to report (default 0.5)')
     parser.add_argument('--device', default='',
                         help='cpu or gpu(1); a GPU if there is one')
-    args = parser.parse_args()
-    matplotlib.use('agg')
+    return parser.parse_args()
+
+
+def main():
+    args = parsed()
+    # Names may have any bytes.
+    sys.stdout.reconfigure(errors='backslashreplace')
+    pictures, others = find_pictures(args.pictures, args.output)
+    folder = args.pictures if args.pictures.is_dir() else (
+        args.pictures.parent)
+    if args.output.resolve() in (folder.resolve(),
+                                 *folder.resolve().parents):
+        sys.exit(f'{args.output}: the pictures are in this folder. Name '
+                 'another one for the results, with --output.')
     npx.set_np()
     device = d2l.devices_named(args.device)[0]
     print('Detecting on', device)
     detector = d2l.load_detector(args.detector, device)
-    paths, readable, sizes, detections = (
-        d2l.list_pictures(args.pictures), [], [], [])
     args.output.mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        try:
-            picture = d2l.read_picture(path)
-        except d2l.DatasetError as error:
-            warnings.warn(f'left out: {error}', stacklevel=1)
-            continue
-        found, = d2l.predict_faster_rcnn(detector, picture,
-                                         score_threshold=args.score)
-        # The suffix stays in the name: a.jpg and a.png are two pictures.
-        save_annotated(picture, found, detector.classes,
-                       args.output / f'{path.name}.png')
-        readable.append(path)
-        sizes.append(picture.size)
-        detections.append(found)
-        print(f'{path.name}: ' + (', '.join(
-            f'{item.name} {item.probability:.2f}' for item in found)
-            or 'nothing found'))
-    if not readable:
+    removed = remove_earlier(args.output)
+    if removed:
+        print(f'{removed} annotated copies of an earlier run are removed.')
+    results, unreadable = detect(
+        detector, pictures, args.output, args.score,
+        lambda path: path.relative_to(folder).as_posix())
+    say_what_is_left_out(others, unreadable)
+    if not results.images:
         sys.exit(f'{args.pictures}: no picture could be read.')
-    target = args.output / 'detections.json'
-    rows = coco_rows(readable, sizes, detections, detector.classes)
-    with d2l.replacing(target) as partial:
-        partial.write_text(json.dumps(rows, indent=1))
-    print(f'{sum(map(len, detections))} objects on {len(readable)} pictures:'
-          f' {target}')
+    print(f'{len(results.annotations)} objects on {len(results.images)} '
+          f'pictures: {args.output / "detections.json"}')
 
 
 if __name__ == '__main__':
     try:
         main()
-    except d2l.ChapterError as error:
-        sys.exit(str(error))
+    except (d2l.ChapterError, KeyboardInterrupt) as error:
+        sys.exit(str(error) or 'Interrupted: what was found until then is '
+                 'stored.')

@@ -2,20 +2,49 @@
 
     python tools/train_detector.py FOLDER [--recipe best] [--seed 1]
 
-It computes on all GPUs that MXNet can use, or on the CPU; --device names
-others. Started by tools/launch.py, or with the variables that docs/scale.md
-names, it is one of the workers that train together.
+D2L_VOC_DIR names a data set of your own, D2L_CLASSES what to find on it; see
+docs/own-data.md. It computes on all GPUs that MXNet can use, or on the CPU;
+--device names others. Started by tools/launch.py, or with the variables that
+docs/scale.md names, it is one of the workers that train together.
 """
 import argparse
+import math
 import os
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 
 import d2l_ext as d2l  # isort: skip
 from mxnet import npx
 
+from d2l_ext.data.batches import load_datasets
+from d2l_ext.data.folders import test_mode
+
 RECIPES = {'best': d2l.BEST, 'chapter': d2l.CHAPTER}
+# Of a small data set there are few batches an epoch: more epochs then.
+MIN_STEPS = 300
+
+
+def plan(recipe, train):
+    """The recipe, with batches and epochs that suit a small data set."""
+    batch_size = min(recipe.batch_size, len(train))
+    per_epoch = len(train) // batch_size
+    least = 1 if test_mode() else math.ceil(MIN_STEPS / per_epoch)
+    return recipe._replace(batch_size=batch_size, steps=tuple(
+        step._replace(num_epochs=max(step.num_epochs, least))
+        for step in recipe.steps))
+
+
+def describe_plan(recipe, train, val):
+    """One sentence that says what will be learnt from what."""
+    counts = Counter(item.name for objects in train.objects
+                     for item in objects if not item.difficult)
+    shown = ', '.join(f'{counts[name]:,} {name}' for name in train.classes)
+    epochs = ' and '.join(str(step.num_epochs) for step in recipe.steps)
+    return (f'on {len(train):,} pictures with {shown}, for {epochs} epochs '
+            f'of {len(train) // recipe.batch_size:,} batches, and validate '
+            f'on {len(val):,} pictures.')
 
 
 def main():
@@ -26,31 +55,48 @@ def main():
     parser.add_argument('--device', default='',
                         help='cpu, gpu(1), or several: gpu(0),gpu(1)')
     args = parser.parse_args()
+    sys.stdout.reconfigure(errors='backslashreplace')
     npx.set_np()
-    recipe = RECIPES[args.recipe]
     kvstore = 'dist_sync' if 'DMLC_ROLE' in os.environ else 'device'
     rank, num_workers = d2l.worker_of(kvstore)
     devices = d2l.devices_named(args.device)
     if num_workers > 1:   # each takes one of this host's
         devices = [devices[rank % len(devices)]]
     print('Training on', ', '.join(map(str, devices)))
-    train_iter, test_iter = d2l.load_data_voc_detection(
-        recipe.batch_size, recipe.side, recipe.side, kvstore=kvstore)
-    npx.random.seed(args.seed)
-    detector = d2l.make_detector(recipe, test_iter.dataset.classes, devices)
-    # Interrupted, the next call goes on.
-    unfinished = args.folder / f'unfinished-seed-{args.seed}'
-    d2l.train_recipe(recipe, detector, train_iter, test_iter, devices,
-                     unfinished, kvstore)
+    recipe = RECIPES[args.recipe]
+    train, val = load_datasets(recipe.side, recipe.side, quiet=rank > 0)
+    recipe = plan(recipe, train)
+    if rank == 0:
+        print('Training', describe_plan(recipe, train, val), flush=True)
+    detector = train_on(train, val, recipe, args.seed, devices, kvstore,
+                        args.folder / f'unfinished-seed-{args.seed}')
     if rank > 0:
         return
-    detections, _ = d2l.detect_batches(detector, test_iter.dataset)
-    for name, score in d2l.evaluate_detection(
-            detections, test_iter.dataset).items():
-        print(f'{name if name == "mAP" else name + " AP"}@0.5: {score:.3f}')
+    report(detector, val)
     d2l.save_detector(detector, recipe, args.folder)
-    shutil.rmtree(unfinished)
+    shutil.rmtree(args.folder / f'unfinished-seed-{args.seed}')
     print(f'The detector is in {args.folder}.')
+
+
+def train_on(train, val, recipe, seed, devices, kvstore, unfinished):
+    """A detector of this seed; interrupted, the next call goes on."""
+    rank, num_workers = d2l.worker_of(kvstore)
+    train_iter = d2l.load_batches(train, recipe.batch_size, True, 'discard',
+                                  rank, num_workers)
+    test_iter = d2l.load_batches(val, recipe.batch_size, rank=rank,
+                                 num_workers=num_workers)
+    npx.random.seed(seed)
+    detector = d2l.make_detector(recipe, train.classes, devices)
+    d2l.train_recipe(recipe, detector, train_iter, test_iter, devices,
+                     unfinished, kvstore)
+    return detector
+
+
+def report(detector, val):
+    """Print the average precision of each class."""
+    detections, _ = d2l.detect_batches(detector, val)
+    for name, score in d2l.evaluate_detection(detections, val).items():
+        print(f'{name if name == "mAP" else name + " AP"}@0.5: {score:.3f}')
 
 
 if __name__ == '__main__':

@@ -4,7 +4,15 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+from typing import (
+    Any,
+    Callable,
+    Container,
+    List,
+    NamedTuple,
+    Optional,
+    Tuple,
+)
 
 from defusedxml import DefusedXmlException, ElementTree
 
@@ -46,6 +54,48 @@ def read_annotation(path: os.PathLike) -> List[VOCObject]:
     """
     return open_annotation(path, lambda root: [
         _read_object(node) for node in root.iter('object')])
+
+
+def read_usable_objects(path: os.PathLike
+                        ) -> Tuple[List[VOCObject], List[str]]:
+    """Read the objects that can be read, and say which ones cannot.
+
+    Parameters
+    ----------
+    path
+        As for `read_annotation`.
+
+    Returns
+    -------
+    objects : list of VOCObject
+        In the order of the file.
+    faults : list of str
+        A sentence for each object without a name or a box.
+
+    Raises
+    ------
+    DatasetError
+        As `read_annotation` does; of objects that cannot be read only when
+        there is no other one.
+    """
+    return open_annotation(path, _usable_objects)
+
+
+def _usable_objects(root):
+    objects, faults = [], []
+    for number, node in enumerate(root.iter('object'), 1):
+        try:
+            item = _read_object(node)
+            if not item.name:
+                raise ValueError('no name')
+        except (AttributeError, TypeError, ValueError) as error:
+            faults.append((number, error))
+        else:
+            objects.append(item)
+    if faults and not objects:
+        raise faults[0][1]
+    return objects, [f'object {number} has no name, or no box of four numbers'
+                     for number, _ in faults]
 
 
 def open_annotation(path: os.PathLike, read: Callable) -> Any:
@@ -116,12 +166,16 @@ def read_list(path: Path) -> List[str]:
     return [name for name, flag in read_flags(path) if flag == '1']
 
 
-def read_flags(path: Path) -> List[Tuple[str, str]]:
+def read_flags(path: Path, known: Container[str] = ()
+               ) -> List[Tuple[str, str]]:
     """Names in a list with their flags, as `read_list` reads it.
 
     The flag of a class is '1' where a picture shows an object of it, '0'
     where all such objects are difficult, '-1' where there is none; it is
-    '1', too, where a list gives none.
+    '1', too, where a list gives none. A row "cat 1" may also be the name
+    of a picture: it is taken as such if there is one of this name in
+    `known`, unless all rows of the list end with a flag and `known` has
+    their names without it.
     """
     try:
         text = path.read_text(encoding='utf-8-sig')
@@ -132,10 +186,14 @@ def read_flags(path: Path) -> List[Tuple[str, str]]:
     except (OSError, UnicodeError) as error:
         raise DatasetError(f'{path}: not a list in UTF-8 ({error}).'
                            ) from error
-    rows = []
-    for line in filter(None, map(str.strip, text.splitlines())):
-        name, flag = (*line.rsplit(maxsplit=1), '')[:2]
-        # No flag: all of it is a name.
-        rows.append((name, flag) if flag in ('-1', '0', '1') else
-                    (line, '1'))
-    return rows
+    lines = list(filter(None, map(str.strip, text.splitlines())))
+    rows = [_name_and_flag(line) for line in lines]
+    if all(flag and name in known for name, flag in rows):
+        return rows
+    return [(line, '1') if line in known or not flag else (name, flag)
+            for line, (name, flag) in zip(lines, rows)]
+
+
+def _name_and_flag(line):
+    name, flag = (*line.rsplit(maxsplit=1), '')[:2]
+    return (name, flag) if flag in ('-1', '0', '1') else (line, '')

@@ -5,7 +5,7 @@ Alphabet of shapes: B images, H x W pixels, m ground truth rows an image.
 from __future__ import annotations
 
 import weakref
-from typing import Iterator, List, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import numpy
 from mxnet import gluon, nd, np
@@ -13,10 +13,12 @@ from mxnet import gluon, nd, np
 from ..distributed.replicas import worker_of
 from ..errors import DatasetError
 from .folders import test_mode, voc_dir
+from .layouts import find_layout
+from .splits import CHAPTERS, choose_classes
 from .voc import VOCDetection
 
-__all__ = ['Batches', 'load_batches', 'load_data_voc_detection', 'normalize',
-           'to_array']
+__all__ = ['Batches', 'load_batches', 'load_data_voc_detection',
+           'load_datasets', 'normalize', 'to_array']
 
 RGB_MEAN = numpy.array([.485, .456, .406], numpy.float32)
 RGB_STD = numpy.array([.229, .224, .225], numpy.float32)
@@ -196,8 +198,46 @@ def load_batches(dataset: VOCDetection, batch_size: int,
     return Batches(dataset, _Shares(batches, rank, num_workers))
 
 
+def load_datasets(height: int, width: int,
+                  classes: Optional[Sequence[str]] = None,
+                  quiet: bool = False) -> Tuple[VOCDetection, VOCDetection]:
+    """The training and validation images of the data set that is used.
+
+    Parameters
+    ----------
+    height, width, classes
+        As for `load_data_voc_detection`.
+    quiet : bool
+        Whether to print nothing.
+
+    Returns
+    -------
+    train, val : VOCDetection
+        Of the same classes.
+
+    Raises
+    ------
+    DatasetError
+        When the data set can't be read.
+    """
+    root, description = voc_dir()
+    layout = find_layout(root)
+    classes = choose_classes(layout, classes)
+    train, val = (VOCDetection(layout, split, height, width, classes)
+                  for split in ('train', 'val'))
+    if not quiet:
+        note = ' (test mode: a small part)' if test_mode() else ''
+        print(f'Reading {description}: {len(train):,} pictures to train, '
+              f'{len(val):,} to validate{note}')
+        if classes != CHAPTERS:
+            print(f'Classes ({len(classes)}): {", ".join(classes)}')
+        if val.note:
+            print(f'Note: {val.note}.')
+    return train, val
+
+
 def load_data_voc_detection(batch_size: int, height: int, width: int,
-                            classes: Sequence[str] = ('cat', 'dog'),
+                            classes: Optional[Sequence[str]] = None,
                             kvstore: str = 'device'
                             ) -> Tuple[Batches, Batches]:
     """Load training and validation batches, and say of which data set.
@@ -211,8 +251,9 @@ def load_data_voc_detection(batch_size: int, height: int, width: int,
         Images a batch; an incomplete last batch is dropped.
     height, width : int
         Pixels to resize images to.
-    classes : sequence of str
-        The objects to find; images without any are left out.
+    classes : sequence of str, optional
+        The objects to find; else those that D2L_CLASSES names, or all that
+        the data set shows: `choose_classes` says it in full.
     kvstore : str
         As for `train_detection`: a worker of several gets its share of each
         batch, and worker 0 alone says what is read.
@@ -228,19 +269,14 @@ def load_data_voc_detection(batch_size: int, height: int, width: int,
         When the data set can't be read, or has less than one batch.
     """
     rank, num_workers = worker_of(kvstore)
-    root, description = voc_dir()
-    train, val = (VOCDetection(root, split, height, width, classes)
-                  for split in ('train', 'val'))
+    train, val = load_datasets(height, width, classes, quiet=rank > 0)
     for dataset in (train, val):
         if len(dataset) < batch_size:
             raise DatasetError(
-                f'{root}: only {len(dataset)} pictures of the list '
-                f'"{dataset.split}" show {" or ".join(classes)}, fewer '
-                f'than one batch of {batch_size}. Take a smaller batch.')
-    note = ' (test mode: a small part)' if test_mode() else ''
-    if rank == 0:
-        print(f'Reading {description}: {len(train):,} pictures to train, '
-              f'{len(val):,} to validate{note}')
+                f'{dataset.root}: only {len(dataset)} pictures of the list '
+                f'"{dataset.split}" show {" or ".join(dataset.classes)}, '
+                f'fewer than one batch of {batch_size}. Take a smaller '
+                'batch.')
     return (load_batches(train, batch_size, True, 'discard', rank,
                          num_workers),
             load_batches(val, batch_size, False, 'discard', rank,

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from collections import Counter
-from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from PIL import ExifTags
 
 from ..errors import DatasetError
-from .annotations import VOCObject, annotated_size, read_annotation
-from .pictures import SUFFIXES, open_picture
+from .annotations import VOCObject
+from .pictures import open_picture
+from .sources import Source, read_content
 
 __all__ = ['Picture', 'Problem', 'describe_problems', 'inspect_picture']
 
@@ -44,23 +46,21 @@ class Picture(NamedTuple):
 class Problem(NamedTuple):
     """One thing that is wrong.
 
-    `what` names the file; `lost` is 'picture' or 'box', or '' for what
-    could be mended.
+    `what` names the file; `lost` is 'picture' or 'box', '' for what could
+    be mended, or 'doubt' for what may be wrong and is used as it is.
     """
     what: str
     lost: str
 
 
-def inspect_picture(root: Union[str, os.PathLike], name: str
+def inspect_picture(source: Source
                     ) -> Tuple[Optional[Picture], List[Problem]]:
     """Look at a picture of a data set without decoding it.
 
     Parameters
     ----------
-    root
-        Folder with `JPEGImages` and `Annotations`.
-    name : str
-        As it stands in a list.
+    source : Source
+        The picture and its annotation.
 
     Returns
     -------
@@ -70,49 +70,47 @@ def inspect_picture(root: Union[str, os.PathLike], name: str
     problems : list of Problem
         All that is wrong with it. A box that lies outside of the picture,
         or is no more than a pixel wide or high, is lost; corners in the
-        wrong order are exchanged.
+        wrong order are exchanged, and shares of the sides are made pixels.
     """
-    # Paths as text, for one is kept of each picture, and a Path is larger.
-    annotation = os.path.join(root, 'Annotations', f'{name}.xml')
+    where = source.annotation
     try:
-        path = _find_picture(root, name)
-        objects = read_annotation(annotation)
-        stored, shown = open_picture(path, _sizes)
-        _check_end(path)
+        if not source.picture:
+            raise DatasetError(f'{source.name!r} is no name of a picture in '
+                               'this data set.')
+        stored, shown = open_picture(source.picture, _sizes)
+        objects, faults, annotated = read_content(source)
+        _check_end(source.picture)
     except DatasetError as error:
         return None, [Problem(str(error), 'picture')]
     # Boxes are those of the picture as it is shown, unless the annotation's
     # size is that of the pixels as they are stored, and of no other.
-    turn = shown == stored or annotated_size(annotation) != stored
+    turn = shown == stored or annotated != stored
     size = shown if turn else stored
-    usable, problems = [], []
+    usable, problems = [], [
+        Problem(f'{where}: {fault}.', 'box') for fault in faults]
+    if annotated and min(annotated) > 0 and annotated != size:
+        problems.append(Problem(
+            f'{where}: gives the size {annotated[0]} x {annotated[1]}, but '
+            f'{source.picture} has {size[0]} x {size[1]}: are the boxes '
+            'those of another size?', 'doubt'))
     for item in objects:
         box, what, lost = _usable_box(item.box, size)
         if what:
-            x1, y1, x2, y2 = item.box
-            corners = ', '.join(f'{side:g}' for side in (
-                x1 + 1, y1 + 1, x2, y2))   # as they stand in the file
-            problems.append(Problem(
-                f'{annotation}: the box of a {item.name} ({corners}) {what}.',
-                lost))
-        if not lost:
+            problems.append(Problem(f'{where}: the box of a {item.name} '
+                                    f'({_as_written(item.box)}) {what}.',
+                                    lost))
+        if lost != 'box':
             # Thousands of objects share a few names.
-            usable.append(item._replace(name=sys.intern(item.name), box=box))
-    return Picture(name, path, turn, size, usable), problems
+            name = sys.intern(unicodedata.normalize('NFC', item.name))
+            usable.append(item._replace(name=name, box=box))
+    return Picture(source.name, source.picture, turn, size,
+                   usable), problems
 
 
-def _find_picture(root, name):
-    folder = os.path.join(root, 'JPEGImages')
-    if not name or os.path.isabs(name) or '..' in name.split('/'):
-        raise DatasetError(f'{folder}: {name!r} is no name of a picture in '
-                           'this folder.')
-    for suffix in SUFFIXES:
-        for file in (f'{name}{suffix}', f'{name}{suffix.upper()}'):
-            path = os.path.join(folder, file)
-            if os.path.isfile(path):   # False for an impossible name, too
-                return path
-    raise DatasetError(f'{os.path.join(folder, name)}.jpg: there is no such '
-                       'picture.')
+def _as_written(box):
+    """The corners as they stand in a file of Pascal VOC."""
+    x1, y1, x2, y2 = box
+    return ', '.join(f'{side:g}' for side in (x1 + 1, y1 + 1, x2, y2))
 
 
 def _sizes(image):
@@ -136,6 +134,10 @@ def _check_end(path):
 
 def _usable_box(box, size):
     """The box, what is wrong with it, and what is lost."""
+    shares = _shares(box)
+    if shares:
+        box = tuple(share * side for share, side in zip(shares, size * 2))
+        return box, 'has shares of the sides for corners, not pixels', ''
     x1, y1, x2, y2 = box
     # In the file a right side may equal the left one: one pixel wide.
     mended = (min(x1, x2 - 1), min(y1, y2 - 1),
@@ -152,10 +154,22 @@ def _usable_box(box, size):
     return box, '', ''
 
 
+def _shares(box):
+    """The corners if they are from 0 to 1, as shares of the sides are.
+
+    Pascal VOC counts pixels from 1, of which the reader took 1 away.
+    """
+    x1, y1, x2, y2 = box
+    x1, y1 = (side + 1 if side < 0 else side for side in (x1, y1))
+    between = 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1
+    whole = all(side in (0, 1) for side in (x1, y1, x2, y2))
+    return (x1, y1, x2, y2) if between and not whole else None
+
+
 def describe_problems(problems: Sequence[Problem]) -> str:
     """Count problems, and tell the first ones; what is lost comes first."""
     kinds = {'picture': 'pictures left out', 'box': 'boxes left out',
-             '': 'boxes mended'}
+             '': 'boxes mended', 'doubt': 'annotations in doubt'}
     counts = Counter(p.lost for p in problems)
     summary = ', '.join(f'{kinds[lost]}: {counts[lost]}' for lost in kinds
                         if counts[lost])

@@ -3,14 +3,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Tuple
+from typing import Tuple, Union
 
 from ..drawn.dataset import make_drawn_set
 from ..errors import DatasetError
+from .pictures import walk
 
 __all__ = ['data_dir', 'test_mode', 'voc_dir']
 
 VOC2012 = Path('VOCdevkit/VOC2012')
+LISTS = Path('ImageSets/Main')
 
 
 def data_dir() -> Path:
@@ -36,40 +38,53 @@ def voc_dir() -> Tuple[Path, str]:
     Returns
     -------
     root : pathlib.Path
-        A folder with `JPEGImages`, `Annotations`, `ImageSets/Main`: the one
-        that D2L_VOC_DIR names; else the downloaded VOC2012; else the
-        embedded set, which is drawn on first use.
+        The folder that D2L_VOC_DIR names, in any layout that `find_layout`
+        knows; else the downloaded VOC2012; else the embedded set, which is
+        drawn on first use.
     description : str
         What it is, in a few words.
 
     Raises
     ------
     DatasetError
-        When D2L_VOC_DIR names no such folder.
+        When D2L_VOC_DIR names a folder without annotations.
     """
     named = os.environ.get('D2L_VOC_DIR')
     if named:
-        return find_root(Path(named)), 'the data set that D2L_VOC_DIR names'
+        return find_root(named), 'the data set that D2L_VOC_DIR names'
     downloaded = data_dir() / VOC2012
-    if (downloaded / 'ImageSets' / 'Main').is_dir():
+    if (downloaded / LISTS).is_dir():
         return downloaded, 'Pascal VOC2012'
     return make_drawn_set(data_dir()), 'the embedded set of drawn pictures'
 
 
-def find_root(folder: Path) -> Path:
+def at_home(path: Union[str, os.PathLike]) -> Path:
+    """A path in which ~ stands for the home folder, if nothing is called so.
+
+    Not every shell sees to it in `make detect IMAGES=~/pictures`.
+    """
+    path = Path(path)
+    return path if path.exists() else path.expanduser()
+
+
+def find_root(folder: Union[str, os.PathLike]) -> Path:
     """The folder itself, or the devkit in it, whichever has the lists."""
+    folder = at_home(folder)
     for candidate in (folder, folder / VOC2012, folder / VOC2012.name):
-        if (candidate / 'ImageSets' / 'Main').is_dir():
+        if (candidate / LISTS).is_dir():
             return candidate
+    inner = sorted(path.parents[1] for above in ('*', '*/*')
+                   for path in folder.glob(f'{above}/{LISTS}'))
+    if len(inner) == 1:
+        return inner[0]
+    if inner:
+        raise DatasetError(
+            f'{folder}: there are {len(inner)} data sets in it. Name one: '
+            f'{", ".join(map(str, inner))}.')
+    if any(name.lower().endswith(('.xml', '.json')) for name in walk(folder)):
+        return folder
     raise DatasetError(
-        f'{folder}: there is no folder {folder / "ImageSets" / "Main"}. Name '
-        'a folder in VOC layout (JPEGImages, Annotations, ImageSets/Main); '
-        'without D2L_VOC_DIR the embedded set is used.')
-
-
-def check_folders(root):
-    for name in ('JPEGImages', 'Annotations', 'ImageSets/Main'):
-        if not (root / name).is_dir():
-            raise DatasetError(
-                f'{root}: there is no folder {name} in it. A data set in VOC '
-                'layout has JPEGImages, Annotations and ImageSets/Main.')
+        f'{folder}: there is no folder {folder / LISTS}, and no annotation '
+        'in any other. Name a folder with pictures and with annotations in XML of Pascal '
+        'VOC or JSON of COCO, as docs/own-data.md says; without D2L_VOC_DIR '
+        'the embedded set is used.')

@@ -3,19 +3,47 @@ from __future__ import annotations
 
 import os
 import struct
+from collections import defaultdict
 from pathlib import Path
-from typing import Callable, List, Tuple, Union
+from typing import Callable, Dict, Iterator, List, Tuple, Union
 
 import numpy
 from PIL import Image, ImageOps
 
 from ..errors import DatasetError
 
-__all__ = ['list_pictures', 'read_picture']
+try:
+    from pillow_heif import register_heif_opener
+except ImportError:   # a library that only some need
+    register_heif_opener = None
+else:
+    register_heif_opener()
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.gif', '.tif', '.tiff')
+__all__ = ['find_pictures', 'list_pictures', 'read_picture']
+
+# The first one that is there counts, where several pictures share a name.
+SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.bmp', '.gif',
+            '.tif', '.tiff', '.avif', '.heic', '.heif', '.mpo', '.jp2',
+            '.j2k', '.ppm', '.pgm', '.pbm', '.pnm', '.ico', '.psd', '.sgi',
+            '.apng', '.dib')
 # Pillow knows more, and would start Ghostscript to read PostScript.
-FORMATS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF', 'AVIF')
+FORMATS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF', 'AVIF', 'HEIF',
+           'MPO', 'JPEG2000', 'PPM', 'ICO', 'PSD', 'SGI', 'DIB')
+HEIF = ('.heic', '.heif')
+# What lies beside pictures, by the endings of its names.
+KINDS = {
+    'HEIC pictures': HEIF,
+    'raw pictures': ('.dng', '.cr2', '.cr3', '.nef', '.arw', '.raf', '.orf',
+                     '.rw2', '.pef', '.srw', '.raw'),
+    'videos': ('.mov', '.mp4', '.m4v', '.avi', '.mkv', '.webm', '.mpg',
+               '.mpeg', '.3gp', '.mts', '.wmv'),
+    'drawings and documents': ('.svg', '.eps', '.ps', '.ai', '.pdf', '.wmf',
+                               '.emf'),
+    'sidecars': ('.xmp', '.aae', '.thm', '.json', '.xml', '.txt', '.csv',
+                 '.yaml', '.yml', '.db', '.ini'),
+    'archives': ('.zip', '.tar', '.gz', '.7z', '.rar')}
+HEIC_ADVICE = ('HEIC pictures are read once a library for them is installed: '
+               '.venv/bin/pip install pillow-heif')
 # What Pillow raises at one broken file or another, and at one that claims to
 # have more pixels than any camera's (178 million).
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError,
@@ -34,25 +62,89 @@ def list_pictures(path: Union[str, os.PathLike]) -> List[Path]:
     Returns
     -------
     list of pathlib.Path
-        The file itself, or the folder's pictures in the order of their
-        names, told by their suffix; subfolders are left out.
+        The file itself, or the pictures in the folder and in the folders
+        below it, in the order of their names, known by their suffix.
 
     Raises
     ------
     DatasetError
         When there is no such file or folder, or no picture in it.
     """
+    return find_pictures(path)[0]
+
+
+def find_pictures(path: Union[str, os.PathLike],
+                  apart: Union[str, os.PathLike, None] = None
+                  ) -> Tuple[List[Path], Dict[str, List[Path]]]:
+    """The pictures that a path stands for, and what else is there.
+
+    Parameters
+    ----------
+    path
+        As for `list_pictures`.
+    apart : path, optional
+        A folder that is not looked into: that of the results.
+
+    Returns
+    -------
+    pictures : list of pathlib.Path
+        As `list_pictures` gives them.
+    others : dict of list of pathlib.Path
+        All other files by their kind, 'videos' for instance. Hidden ones
+        are not among them.
+
+    Raises
+    ------
+    DatasetError
+        As `list_pictures` does.
+    """
     path = Path(path)
     if path.is_file():
-        return [path]
+        return [path], {}
     if not path.is_dir():
         raise DatasetError(f'{path}: there is no such picture or folder.')
-    pictures = sorted(file for file in path.iterdir()
-                      if file.suffix.lower() in SUFFIXES)
+    pictures, others = [], defaultdict(list)
+    for name in walk(path, apart):
+        kind = kind_of(name)
+        (pictures if kind == 'pictures' else others[kind]).append(path / name)
     if not pictures:
-        raise DatasetError(f'{path}: there is no picture in this folder '
-                           f'(no {", ".join(SUFFIXES)}).')
-    return pictures
+        there = ', '.join(f'{len(files)} {kind}' for kind, files
+                          in others.items()) or 'nothing'
+        advice = f' {HEIC_ADVICE}' if 'HEIC pictures' in others else ''
+        raise DatasetError(f'{path}: there is no picture in this folder, but '
+                           f'{there}.{advice}')
+    return pictures, dict(others)
+
+
+def kind_of(name: str) -> str:
+    """'pictures' for a file that can be read, else what its suffix says."""
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix in SUFFIXES and (suffix not in HEIF or register_heif_opener):
+        return 'pictures'
+    return next((kind for kind, suffixes in KINDS.items()
+                 if suffix in suffixes), 'other files')
+
+
+def walk(folder: Union[str, os.PathLike],
+         apart: Union[str, os.PathLike, None] = None) -> Iterator[str]:
+    """Names of the files below a folder, sorted, relative to the folder.
+
+    Hidden files and folders are left out, and what macOS adds to archives.
+    A folder that links lead to twice is gone through once.
+    """
+    seen = {os.path.realpath(apart)} if apart else set()
+    for here, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(here)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not (
+            name.startswith('.') or name == '__MACOSX'))
+        below = os.path.relpath(here, folder)
+        for name in sorted(files):
+            if not name.startswith('.'):
+                yield os.path.normpath(os.path.join(below, name))
 
 
 def open_picture(path: Union[str, os.PathLike], read: Callable):
@@ -74,8 +166,8 @@ def read_picture(path: Union[str, os.PathLike], turn: bool = True
     Parameters
     ----------
     path
-        JPEG, PNG, WEBP, BMP, GIF, TIFF or AVIF, whatever its suffix; of a
-        moving picture the first frame.
+        JPEG, PNG, WEBP, BMP, GIF, TIFF, AVIF or another of `FORMATS`,
+        whatever its suffix; of a moving picture the first frame.
     turn : bool
         Whether to turn it as its EXIF data say.
 

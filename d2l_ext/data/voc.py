@@ -1,4 +1,4 @@
-"""Detection data in the layout of Pascal VOC, decoded when asked for.
+"""Detection data, of Pascal VOC's kind or another, decoded when asked for.
 
 Alphabet of shapes: H x W pixels, m ground truth rows an image.
 """
@@ -7,22 +7,30 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple, Union
 
 import numpy
 from mxnet import gluon
 from PIL import Image
 
 from ..errors import DatasetError, DatasetWarning
-from .annotations import VOCObject, read_list
+from .annotations import VOCObject
 from .checks import describe_problems, inspect_picture
-from .folders import check_folders, test_mode
+from .folders import test_mode
+from .layouts import Layout, find_layout
 from .pictures import read_picture, resized
+from .splits import (
+    choose_classes,
+    choose_split,
+    explain_missing,
+    look_alikes,
+    shown_classes,
+)
 
 __all__ = ['VOCDetection', 'flip_left_right', 'label_rows']
 
 # Pictures that test mode takes of either list: two batches, and one.
-TEST_MODE_PICTURES = {'train': 64, 'val': 32}
+TEST_MODE_PICTURES = {'train': 64, 'val': 32, 'test': 32}
 
 
 def label_rows(objects: Sequence[VOCObject], classes: Sequence[str],
@@ -87,18 +95,20 @@ class VOCDetection(gluon.data.Dataset):
 
     Lists tell which images are read, annotations what is on them: an image
     with flag 1 whose annotation has no such object is background, and one
-    with another flag is not read, whatever is on it.
+    with another flag is not read, whatever is on it. Where no class has a
+    list, images without any object are background, and those that show
+    nothing but other, or difficult, objects are left out.
 
     Parameters
     ----------
-    root
-        Folder with `JPEGImages`, `Annotations` and `ImageSets/Main`.
-    split : {'train', 'val'}
-        Which lists to read.
+    root : path or Layout
+        A folder that `find_layout` knows, or what it found there.
+    split : {'train', 'val', 'test'}
+        Which images to read, as `choose_split` says.
     height, width : int
         Pixels to resize images to, whatever their shape was.
-    classes : sequence of str
-        The objects to find; class 0 is the first.
+    classes : sequence of str, optional
+        The objects to find, class 0 first; else as `choose_classes` says.
     strict : bool
         Whether to refuse a data set with broken files or boxes. Otherwise
         these are left out, with one warning that counts and names them.
@@ -109,48 +119,88 @@ class VOCDetection(gluon.data.Dataset):
         Names of the images, as they stand in the lists.
     objects : list of list of VOCObject
         Objects of each image, the difficult ones among them.
+    note : str
+        What a reader should know about the choice of the images, or ''.
 
     Raises
     ------
     DatasetError
-        When a folder or list is missing, or no image has such an object.
+        When annotations or a list are missing, or no image has such an
+        object.
     """
 
-    def __init__(self, root: os.PathLike, split: str, height: int,
-                 width: int, classes: Sequence[str] = ('cat', 'dog'),
+    def __init__(self, root: Union[os.PathLike, Layout], split: str,
+                 height: int, width: int,
+                 classes: Optional[Sequence[str]] = None,
                  strict: bool = False):
-        self.root, self.split = Path(root), split
-        self.classes, self.size = list(classes), (height, width)
-        check_folders(self.root)
-        lists = self.root / 'ImageSets' / 'Main'
-        names = sorted({name for c in classes
-                        for name in read_list(lists / f'{c}_{split}.txt')})
+        layout = root if isinstance(root, Layout) else find_layout(root)
+        self.root, self.split = layout.root, split
+        if layout.broken:
+            raise DatasetError(layout.broken[0])
+        self.classes = choose_classes(layout, classes)
+        self.size = height, width
+        names, by_class, self.note = choose_split(layout, split,
+                                                  self.classes)
         if test_mode():
             names = names[:TEST_MODE_PICTURES[split]]
-        if not names:
-            raise DatasetError(f'{lists}: no picture of {split} shows '
-                               f'{" or ".join(classes)}.')
-        inspected = [inspect_picture(self.root, name) for name in names]
-        self._pictures = [picture for picture, _ in inspected if picture]
+        inspected = [inspect_picture(layout.sources[name]) for name in names]
+        usable = [picture for picture, _ in inspected if picture]
         problems = [p for _, found in inspected for p in found]
-        if problems and (strict or not self._pictures):
-            raise DatasetError(f'{root}: {describe_problems(problems)}')
+        if problems and (strict or not usable):
+            raise DatasetError(f'{self.root}: {describe_problems(problems)}')
         if problems:
             self._warn(describe_problems(problems))
+        self._pictures = [picture for picture in usable
+                          if by_class or self._wanted(picture.objects)]
         self.names = [picture.name for picture in self._pictures]
         self.objects = [[item for item in picture.objects
                          if item.name in self.classes]
                         for picture in self._pictures]
-        self.max_objects = max(1, *map(len, self.objects))
-        seen = {item.name for objects in self.objects for item in objects}
-        for name in self.classes:
-            if name not in seen and not test_mode():
-                self._warn(f'no picture of {split} shows a {name}.')
+        self.max_objects = max([1, *map(len, self.objects)])
+        self._check_classes(layout, by_class, {
+            item.name for picture in usable for item in picture.objects})
 
-    def _warn(self, message):
+    def _check_classes(self, layout, by_class, annotated):
+        """Tell of classes that are not there, or look like another one."""
+        seen = {item.name for objects in self.objects for item in objects}
+        if not self.names or not (seen or by_class or test_mode()):
+            raise DatasetError(self._nothing(layout))
+        for name in self.classes:
+            for other in look_alikes(name, sorted(annotated)):
+                self._warn(f'{name!r} and {other!r} are both annotated: are '
+                           'they two classes?', 4)
+        missing = sorted(set(self.classes) - seen)
+        if missing and not test_mode():
+            shown = shown_classes(layout)
+            for name in missing:
+                reason = ('' if name in shown else
+                          f'; {explain_missing(name, shown)}')
+                self._warn(f'no picture of {self.split} shows a '
+                           f'{name}{reason}.', 4)
+
+    def _wanted(self, objects):
+        return not objects or any(
+            item.name in self.classes and not item.difficult
+            for item in objects)
+
+    def _nothing(self, layout):
+        shown = shown_classes(layout)
+        reasons = [explain_missing(name, shown) for name in self.classes
+                   if name not in shown]
+        reasons += [f'there is no list {name}_{self.split}.txt'
+                    for name in self.classes if layout.class_lists
+                    and (name, self.split) not in layout.class_lists]
+        there = ', '.join(f'{count} {name}' for name, count
+                          in sorted(shown.items())) or 'nothing'
+        return (f'{self.root}: no picture of {self.split} shows '
+                f'{" or ".join(self.classes)}; '
+                + ''.join(f'{reason}; ' for reason in reasons)
+                + f'what is annotated in all: {there}.')
+
+    def _warn(self, message, depth=3):
         # At the line that asked for the data set.
         warnings.warn(f'{self.root}: {message}', DatasetWarning,
-                      stacklevel=3)
+                      stacklevel=depth)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -14,7 +15,8 @@ from mxnet import gluon, init, np
 from mxnet.base import MXNetError
 from mxnet.context import Context, cpu
 
-from ..errors import DetectorError
+from ..data.folders import test_mode
+from ..errors import DatasetWarning, DetectorError
 from ..losses import DetectionLoss
 from ..rcnn import faster_rcnn_targets
 from ..rpn import (
@@ -201,12 +203,14 @@ def save_detector(detector: Detector, recipe: Recipe,
     recipe : Recipe
         The recipe it was made from.
     folder : path
-        Folder for the files `detector.json` (recipe and classes) and
-        `detector.params` (parameters); created if needed.
+        Folder for the files `detector.json` (recipe, classes, and whether
+        test mode is on) and `detector.params` (parameters); created if
+        needed.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    about = {'classes': detector.classes, 'recipe': recipe._asdict()}
+    about = {'classes': detector.classes, 'recipe': recipe._asdict(),
+             'test_mode': test_mode()}
     store_parameters(_models(detector).save_parameters,
                      folder / 'detector.params')
     with replacing(folder / 'detector.json') as partial:
@@ -252,6 +256,12 @@ def load_detector(folder: Union[str, os.PathLike],
         raise DetectorError(
             f'{folder}: detector.json and detector.params do not hold a '
             f'detector ({reason}). Train it again.') from error
+    if about.get('test_mode'):
+        warnings.warn(
+            f'{folder}: this detector was trained in test mode, on a few '
+            'pictures only, and will find next to nothing. Train one with '
+            '`make detector`, without D2L_TEST_MODE.', DatasetWarning,
+            stacklevel=2)
     return detector
 
 

@@ -50,7 +50,7 @@ class Checkpoint:
         With several workers, all read the file, and worker 0 writes it.
     train_iter : iterable with a length
         The batches of an epoch; if it has a `dataset`, the classes of that
-        must remain the same.
+        must remain the same, and so must names, sizes and boxes.
     models : sequence of Block
         Models whose parameters are stored, trained or not.
     trainers : sequence of Trainer
@@ -88,6 +88,7 @@ class Checkpoint:
         self._models, self._trainers = models, trainers
         dataset = getattr(train_iter, 'dataset', None)
         self._settings = {'classes': list(getattr(dataset, 'classes', ())),
+                          'data': _digest(dataset),
                           'num_batches': len(train_iter), **settings}
         self._noted = []   # interrupts
         self._done = 0, []   # of an epoch: number of batches, sums
@@ -100,8 +101,7 @@ class Checkpoint:
             if self._path.exists():
                 self._load()
         self._seed = replicas.agree(
-            {**self._settings, 'pictures': _digest_of_names(dataset),
-             'epochs done': len(self.history),
+            {**self._settings, 'epochs done': len(self.history),
              'batches done': self._done[0]}, self._seed,
             'Give all workers the same data and arguments, and a checkpoint '
             'that all can read.')
@@ -280,11 +280,15 @@ class Checkpoint:
                     updater.states_synced[index] = False
 
 
-def _digest_of_names(dataset):
-    """Number of pictures and a checksum of their names."""
+def _digest(dataset):
+    """Number of pictures, and a checksum of their names, sizes, boxes."""
     names = getattr(dataset, 'names', [])
-    digest = hashlib.sha1('\n'.join(names).encode()).hexdigest()
-    return f'{len(names)}, {digest[:8]}'
+    digest = hashlib.sha1()
+    for number, name in enumerate(names):
+        content = [name, dataset.image_size(number),
+                   dataset.objects[number]]
+        digest.update(json.dumps(content).encode())
+    return f'{len(names)} pictures ({digest.hexdigest()[:8]})'
 
 
 def _fits(shape, stored):

@@ -43,6 +43,30 @@ class Epoch(NamedTuple):
                 f'box mae {self.test_box_mae:.2e}')
 
 
+def _check_classes(models, train_iter):
+    """See that the second stage was made for the classes of the data set.
+
+    With fewer scores than classes, MXNet would take the last score for
+    those that are missing, without a word.
+    """
+    classes = getattr(getattr(train_iter, 'dataset', None), 'classes', None)
+    for model in models:
+        head = getattr(model, 'rcnn_output', model)
+        predictor = getattr(head, 'cls_predictor', None)
+        if classes is None or not isinstance(predictor, nn.Dense):
+            continue
+        made_for = predictor.weight.shape[0] - 1   # without background
+        if made_for != len(classes):
+            kind, right = type(head).__name__, len(classes)
+            raise TrainingError(
+                f'The data set has {right} classes ({", ".join(classes)}), '
+                f'but {kind}({made_for}) was made for {made_for}. In the '
+                f'cell that makes the output model, write {kind}({right}) '
+                f'in place of {kind}({made_for}), and run it again; or set '
+                'D2L_CLASSES to the names of '
+                f'{made_for} class{"es" if made_for > 1 else ""}.')
+
+
 class Run:
     """A training in progress; the loop itself is `train_detection`.
 
@@ -75,7 +99,8 @@ class Run:
     Raises
     ------
     TrainingError
-        If there is no batch.
+        If there is no batch, or the model of the second stage was made for
+        another number of classes than the data set has.
     CheckpointError
         As for `Checkpoint`.
     """
@@ -89,6 +114,7 @@ class Run:
         if not len(train_iter):
             raise TrainingError('There is no batch to train on: are there '
                                 'fewer images than in a batch?')
+        _check_classes(models, train_iter)
         self._train_iter, self._settings = train_iter, settings
         self.replicas = Replicas(models, ctx, kvstore)
         self._checkpoint = Checkpoint(checkpoint, resume, self.replicas,

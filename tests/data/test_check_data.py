@@ -1,16 +1,10 @@
 """One call tells everything that is wrong with a data set."""
-import subprocess
-import sys
-
 import pytest
-from helpers import ROOT, small_set
+from helpers import run_tool, small_set
 
 
 def check(folder):
-    done = subprocess.run(
-        [sys.executable, ROOT / 'tools' / 'check_data.py', folder],
-        capture_output=True, text=True)
-    return done.returncode, done.stdout, done.stderr
+    return run_tool('check_data.py', folder)
 
 
 @pytest.fixture
@@ -22,7 +16,8 @@ def test_a_good_set(devkit):
     code, said, _ = check(devkit)
     assert code == 0
     assert '12 of 12 pictures can be used' in said
-    assert said.rstrip().endswith('No problems.')
+    assert 'No problems.' in said
+    assert said.splitlines()[-1].startswith('`make detector` would train on')
 
 
 def test_everything_at_once(devkit):
@@ -48,7 +43,9 @@ def test_everything_at_once(devkit):
                  'dog_val.txt: not a list in UTF-8'):
         assert part in said
     assert '10 of 13 pictures can be used' in said
-    assert said.rstrip().endswith('8 problems.')
+    assert '8 problems.' in said
+    assert '`make detector` would stop.' in said.splitlines()[-1]
+    assert 'dog_val.txt: not a list' in said.splitlines()[-1]
 
 
 CONTRADICTIONS = {
@@ -59,7 +56,7 @@ CONTRADICTIONS = {
                                        'small_cat')}
 AGREEING = {'cat_train': '000001 1\n000002 0\n000003 -1\n000000 -1',
             'cat_val': '000002 1\n000003 -1', 'dog_val': '000000 1',
-            'cat_from_above': '000000 1', 'train': '000000\n000001'}
+            'cat_from_above': '000000 1', 'train': '000001\n000003'}
 
 
 def write_lists(devkit, lists):
@@ -85,14 +82,15 @@ def test_lists_that_contradict_the_annotations(devkit):
     for name, (_, message) in CONTRADICTIONS.items():
         assert f'{name}.txt: {message}' in said
     # The lists of val and of test have no picture at all.
-    assert said.rstrip().endswith('6 problems.')
+    assert '6 problems.' in said
     write_lists(devkit, AGREEING)
     code, said, _ = check(devkit)
-    assert (code, said.splitlines()) == (0, said.splitlines()[-1:])
+    assert code == 0
+    assert 'No problems.' in said
 
 
 def test_no_data_set(tmp_path):
     code, _, complaint = check(tmp_path / 'nowhere')
     assert code == 1
-    assert 'Name a folder in VOC layout' in complaint
+    assert 'Name a folder with pictures' in complaint
     assert 'Traceback' not in complaint

@@ -268,7 +268,7 @@ def test_a_warning_counts_all_and_names_a_few(devkit):
 
 def test_nothing_that_can_be_used(devkit):
     shutil.rmtree(devkit.root / 'Annotations')
-    with pytest.raises(DatasetError, match='no folder Annotations in it'):
+    with pytest.raises(DatasetError, match='no folder Annotations'):
         devkit.read()
     (devkit.root / 'Annotations').mkdir()
     with pytest.raises(DatasetError, match=r'good\.xml: there is no such'):
