@@ -8,7 +8,9 @@ What is on a slide comes from the committed notebooks: the metadata
 needs is in docs/slides/SECTION.yml; docs/teaching.md explains the two.
 """
 import argparse
+import base64
 import html
+import json
 import re
 import textwrap
 from importlib import metadata
@@ -27,7 +29,10 @@ REVEAL = Path(metadata.distribution('sphinx-revealjs').locate_file(
 SECTIONS = ['detection-data', 'anchors', 'rpn', 'faster-rcnn']
 SLIDE_TYPES = {'slide', 'subslide', 'fragment', '-', 'notes', 'skip'}
 FIELDS = {'text', 'minutes', 'notes', 'from', 'to', 'code', 'output', 'alt',
-          'layout'}
+          'layout', 'figure'}
+# Figures that move.
+FIGURES = ROOT / 'docs' / '_static' / 'figures'
+FIGURE = '<div class="moving-figure" data-figure="{}"></div>'
 
 
 class DeckError(ValueError):
@@ -37,6 +42,11 @@ class DeckError(ValueError):
 def slide_type(cell):
     """What the metadata of a cell says, "-" (goes on) unless it does."""
     return cell.metadata.get('slideshow', {}).get('slide_type', '-')
+
+
+def moving_figures():
+    """Captions of the figures that move, and the scripts that draw them."""
+    return yaml.safe_load((ROOT / 'docs' / 'figures.yml').read_text('utf-8'))
 
 
 def read_deck(name):
@@ -77,6 +87,9 @@ def read_deck(name):
             raise DeckError(f'{path}, cell {key}: unknown '
                             f'{sorted(set(entry) - FIELDS)}, use '
                             f'{sorted(FIELDS)}.')
+        if entry.get('figure', 'iou') not in moving_figures()['captions']:
+            raise DeckError(f'{path}, cell {key}: docs/figures.yml has no '
+                            f'figure "{entry["figure"]}".')
     return notebook, deck
 
 
@@ -136,7 +149,23 @@ def cells_of(cell, entry):
     for output in cell.outputs:
         if 'image/png' in output.get('data', {}):
             output.metadata['image/png'] = {'alt': entry.get('alt', '')}
+    if 'figure' in entry:
+        cell.outputs = []
+        return [*made, cell, markdown(FIGURE.format(entry['figure']), '-')]
     return [*made, cell]
+
+
+def figure_scripts(deck):
+    """What draws the figures of a deck that move, with their pictures."""
+    if not any('figure' in entry for entry in deck['cells'].values()):
+        return ''
+    pictures = {path.name: 'data:image/jpeg;base64,' + base64.b64encode(
+        path.read_bytes()).decode() for path in FIGURES.glob('*.jpg')}
+    # After the first one, which makes the name that they share.
+    first, *others = ((FIGURES / f'{name}.js').read_text('utf-8')
+                      for name in moving_figures()['scripts'])
+    return '\n'.join([first, f'figures.pictures = {json.dumps(pictures)};',
+                      *others])
 
 
 def slides(name):
@@ -177,7 +206,9 @@ def page_of(name):
     assets = {kind: '\n'.join((REVEAL / path).read_text('utf-8')
                               for path in paths)
               for kind, paths in parts.items()}
-    assets['style'] += (DECKS / 'deck.css').read_text('utf-8')
+    assets['style'] += ''.join(path.read_text('utf-8') for path in (
+        FIGURES / 'figures.css', DECKS / 'deck.css'))
+    assets['script'] += figure_scripts(read_deck(name)[1])
     page, _ = exporter.from_notebook_node(slides(name), resources={
         'metadata': {'name': name, 'path': str(ROOT)}, 'deck': assets})
     return page

@@ -7,7 +7,7 @@
 // a function for each figure, which gets the element that it fills.
 const figures = {
   draw: {},
-  colors: [0, 1, 2, 3, 4].map(i => `var(--figure-${i})`),
+  colors: [0, 1, 2, 3, 4, 5].map(i => `var(--figure-${i})`),
   folder: document.currentScript.src.replace(/[^/]*$/, ''),
   clamp: (value, low, high) => Math.min(Math.max(value, low), high),
 };
@@ -27,15 +27,12 @@ const figures = {
   // A picture; on slides, which are one file, it comes with the page.
   figures.picture = name => figures.pictures?.[name] ?? figures.folder + name;
 
-  // Panel, controls and the line of words; `say` changes the line.
+  // Panels, inputs and the line of words; `say` changes the line.
   figures.begin = root => {
-    const parts = ['panels', 'controls'].map(
+    const parts = ['panels', 'inputs'].map(
       part => html('div', {class: part}, root));
     const line = html('p', {class: 'state', 'aria-live': 'polite'}, root);
-    // Captions are read last.
-    const caption = root.querySelector('figcaption');
-    if (caption) root.append(caption);
-    return {panels: parts[0], controls: parts[1],
+    return {panels: parts[0], inputs: parts[1],
       say: text => { line.textContent = text; }};
   };
 
@@ -98,7 +95,7 @@ const figures = {
 
   figures.slider = (parts, name, min, max, step, value, changed) => {
     const id = `figure-slider-${names += 1}`;
-    const row = html('div', {class: 'slider'}, parts.controls);
+    const row = html('div', {class: 'slider'}, parts.inputs);
     html('label', {for: id}, row, name);
     const input = html('input', {id, type: 'range', min, max, step, value},
       row);
@@ -110,14 +107,16 @@ const figures = {
     return input;
   };
 
+  // One of some options, given as [name, colour].
   figures.choice = (parts, title, options, changed) => {
-    const group = html('fieldset', {}, parts.controls);
+    const group = html('fieldset', {}, parts.inputs);
     const name = `figure-choice-${names += 1}`;
     html('legend', {}, group, title);
-    for (const [i, option] of options.entries()) {
+    for (const [i, [option, color]] of options.entries()) {
       const label = html('label', {}, group);
       html('input', {type: 'radio', name, value: option,
         ...i ? {} : {checked: ''}}, label);
+      html('span', {style: `background: ${color}`}, label);
       label.append(option);
     }
     group.addEventListener('change', changed);

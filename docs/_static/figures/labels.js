@@ -90,12 +90,6 @@
       panel.text(at + (at > .8 ? -.01 : .01), row + .02, text,
         {'text-anchor': at > .8 ? 'end' : 'start', class: 'halo'});
     }
-    KINDS.forEach(([name, color, has], row) => {
-      panel.rect([.5, .22 + row * .1, .54, .28 + row * .1],
-        {fill: figures.colors[color]});
-      panel.text(.56, .275 + row * .1,
-        `${labels.filter(has).length} ${name}`, {class: 'halo'});
-    });
   };
 
   figures.draw.labels = root => {
@@ -123,8 +117,8 @@
     const sliders = [['pos_iou', .1, 1, .05, .7], ['neg_iou', .05, .7, .05,
       .3], ['neg_pos_ratio', 1, 20, 1, 5]].map(
       options => figures.slider(parts, ...options, redraw));
-    const shown = figures.choice(parts, 'show', KINDS.map(([name]) => name),
-      redraw);
+    const shown = figures.choice(parts, 'show', KINDS.map(
+      ([name, color]) => [name, figures.colors[color]]), redraw);
     redraw();
   };
 }

@@ -14,7 +14,7 @@
   const {scores, boxes: pixels, share} = figures.example;
   const boxes = pixels.map(share);
   const order = figures.nms(scores, boxes, 1);
-  const color = i => figures.colors[i % 5];
+  const color = i => figures.colors[i];
   const name = i => scores[i].toFixed(2);
 
   // Of the better boxes that were kept, the one that it overlaps most.
@@ -37,30 +37,30 @@
   const drawOrder = (panel, kept, threshold) => {
     panel.clear('For each box its score, its largest IoU with a better box '
       + 'that is kept, and the threshold.');
-    panel.text(-.4, -.35, 'score');
+    panel.text(-.8, -.35, 'score');
     panel.text(0, -.35, 'IoU with a better box');
     for (const [row, i] of order.entries()) {
       const stays = kept.includes(i), {better, value} = rival(i, kept);
       const ink = stays ? color(i) : 'var(--figure-muted)';
-      panel.text(-.3, row + .6, name(i), {
-        'text-anchor': 'middle', 'class': stays ? 'strong' : 'gone'});
+      const kind = {class: stays ? 'strong' : 'gone'};
+      panel.text(-.8, row + .62, name(i), kind);
+      panel.text(-.08, row + .62, stays ? 'kept' : 'dropped',
+        {...kind, 'text-anchor': 'end'});
       panel.rect([0, row + .15, 1, row + .85], {class: 'ground'});
       panel.rect([0, row + .15, value, row + .85], {fill: ink});
-      panel.text(1.07, row + .6, stays ? 'kept' : 'dropped', {
-        class: stays ? 'strong' : 'gone'});
-      if (better !== null && value > 0)
-        panel.text(.97, row + .6, `${value.toFixed(2)} with ${name(better)}`,
-          {'text-anchor': 'end', class: 'halo'});
+      if (better !== null)
+        panel.text(1.05, row + .62, `${value.toFixed(2)} with ${name(better)}`,
+          kind);
     }
     panel.line([threshold, 0, threshold, 6.1], 'threshold');
-    panel.text(figures.clamp(threshold, .12, .88), 6.6,
+    panel.text(threshold, 6.6,
       `threshold ${threshold.toFixed(2)}`, {'text-anchor': 'middle'});
   };
 
   figures.draw.nms = root => {
     const parts = figures.begin(root);
     const picture = figures.examplePanel(parts);
-    const list = figures.panel(parts, 340, 262, [-.45, -1, 1.42, 6.9]);
+    const list = figures.panel(parts, 340, 262, [-.82, -1, 1.83, 6.9]);
     const redraw = () => {
       const threshold = +slider.value;
       const kept = figures.nms(scores, boxes, threshold);

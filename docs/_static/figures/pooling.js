@@ -58,23 +58,26 @@
     [42, 43, 66, 58, 17, 73, 75, 95],
     [78, 28, 31, 64, 65, 69, 86, 29],
     [93, 0, 7, 97, 94, 29, 13, 31]];
-  const OUT = 8.6;   // where outputs begin, in cells
+  // Where outputs begin, and how wide one is, in cells.
+  const OUT = 8.6, WIDE = 1.25;
 
-  const drawNumbers = (panel, grid, left, digits, name) => {
+  const drawNumbers = (panel, grid, left, wide, digits, name) => {
     grid.forEach((row, i) => row.forEach((value, j) => {
-      panel.rect([left + j, i, left + j + 1, i + 1], {class: 'cell',
+      const x = left + j * wide;
+      panel.rect([x, i, x + wide, i + 1], {class: 'cell',
         style: `--level: ${Math.min(value, 100) / 100}`});
-      panel.text(left + j + .5, i + .66, value.toFixed(digits),
-        {class: 'number', 'text-anchor': 'middle'});
+      panel.text(x + wide - .12, i + .86, value.toFixed(digits),
+        {class: 'number', 'text-anchor': 'end'});
     }));
     panel.text(left, -.25, name);
   };
 
   const drawOutput = (panel, output, digits) => {
-    drawNumbers(panel, output, OUT, digits, 'output');
+    drawNumbers(panel, output, OUT, WIDE, digits, 'output');
     output.forEach((row, i) => row.forEach((_, j) => {
       const at = i * row.length + j;
-      panel.rect([OUT + j + .08, i + .08, OUT + j + .92, i + .92],
+      const x = OUT + j * WIDE;
+      panel.rect([x + .05, i + .05, x + WIDE - .05, i + .95],
         {class: 'frame', stroke: COLORS(at)});
     }));
   };
@@ -83,7 +86,7 @@
     const [x1, y1, x2, y2] = region;
     const output = figures.roiPooling(MAP, region, rows, columns);
     panel.clear(`RoI pooling gives ${output.join('; ')}.`);
-    drawNumbers(panel, MAP, 0, 0, 'RoI pooling');
+    drawNumbers(panel, MAP, 0, 1, 0, 'RoI pooling');
     windows(y1, y2, rows, MAP.length).forEach(([top, bottom], i) =>
       windows(x1, x2, columns, MAP[0].length).forEach(([left, right], j) => {
         const at = i * columns + j, inset = .06 + .04 * (at % 3);
@@ -99,7 +102,7 @@
     const output = figures.roiAlign(MAP, region, rows, columns)
       .map(row => row.map(value => +value.toFixed(1)));
     panel.clear(`RoIAlign gives ${output.join('; ')}.`);
-    drawNumbers(panel, MAP, 0, 0, 'RoIAlign');
+    drawNumbers(panel, MAP, 0, 1, 0, 'RoIAlign');
     const w = (x2 - x1) / columns, h = (y2 - y1) / rows;
     points(y1, y2, rows).forEach((ys, i) =>
       points(x1, x2, columns).forEach((xs, j) => {
@@ -109,7 +112,7 @@
           {class: 'frame', stroke: color});
         for (const x of xs)
           for (const y of ys)
-            panel.add('circle', {cx: panel.x(x), cy: panel.y(y), r: 3.2,
+            panel.add('circle', {cx: panel.x(x), cy: panel.y(y), r: 3,
               class: 'point', fill: color});
       }));
     drawOutput(panel, output, 1);
@@ -121,7 +124,7 @@
     // From the first cell's left to the last one's: pooling adds a cell.
     const region = [1, 0, 5, 3];
     const [pooling, align] = [0, 1].map(() => figures.panel(
-      parts, 380, 205, [-.1, -.9, 12.8, 6.1]));
+      parts, 380, 190, [-.1, -.8, 13.7, 6.1]));
     const redraw = () => {
       const [rows, columns] = sliders.map(slider => +slider.value);
       const pooled = drawPooling(pooling, region, rows, columns);
