@@ -37,20 +37,20 @@
   const drawOrder = (panel, kept, threshold) => {
     panel.clear('For each box its score, its largest IoU with a better box '
       + 'that is kept, and the threshold.');
-    panel.text(-.8, -.35, 'score');
+    panel.text(-.9, -.35, 'score');
     panel.text(0, -.35, 'IoU with a better box');
     for (const [row, i] of order.entries()) {
       const stays = kept.includes(i), {better, value} = rival(i, kept);
       const ink = stays ? color(i) : 'var(--figure-muted)';
       const kind = {class: stays ? 'strong' : 'gone'};
-      panel.text(-.8, row + .62, name(i), kind);
+      panel.text(-.9, row + .62, name(i), kind);
       panel.text(-.08, row + .62, stays ? 'kept' : 'dropped',
         {...kind, 'text-anchor': 'end'});
       panel.rect([0, row + .15, 1, row + .85], {class: 'ground'});
       panel.rect([0, row + .15, value, row + .85], {fill: ink});
       if (better !== null)
         panel.text(1.05, row + .62, `${value.toFixed(2)} with ${name(better)}`,
-          kind);
+          stays ? {} : kind);
     }
     panel.line([threshold, 0, threshold, 6.1], 'threshold');
     panel.text(threshold, 6.6,
@@ -60,7 +60,7 @@
   figures.draw.nms = root => {
     const parts = figures.begin(root);
     const picture = figures.examplePanel(parts);
-    const list = figures.panel(parts, 340, 262, [-.82, -1, 1.83, 6.9]);
+    const list = figures.panel(parts, 340, 262, [-.92, -1, 1.9, 6.9]);
     const redraw = () => {
       const threshold = +slider.value;
       const kept = figures.nms(scores, boxes, threshold);

@@ -66,7 +66,7 @@
       const x = left + j * wide;
       panel.rect([x, i, x + wide, i + 1], {class: 'cell',
         style: `--level: ${Math.min(value, 100) / 100}`});
-      panel.text(x + wide - .12, i + .86, value.toFixed(digits),
+      panel.text(x + wide - .2, i + .8, value.toFixed(digits),
         {class: 'number', 'text-anchor': 'end'});
     }));
     panel.text(left, -.25, name);
