@@ -8,6 +8,7 @@ with. Numbers are stored in thousandths, which is finer than a pixel.
 """
 import argparse
 import json
+import textwrap
 from pathlib import Path
 
 import d2l_ext as d2l  # isort: skip
@@ -22,7 +23,7 @@ SCENE = """// Four pictures of the validation set, with what a model of the chap
 {{
   const box = ([x1, y1, x2, y2]) =>
     [x1, y1, x2, y2].map(value => value / 1000);
-  const images = {images};
+{images}
   figures.scenes = {{images: images.map((scene, i) => ({{
     picture: `scene-${{i}}.jpg`,
     objects: scene.objects.map(([id, ...row]) => ({{id, box: box(row)}})),
@@ -67,14 +68,9 @@ def scenes(detector, X, Y):
 
 def as_script(images):
     """JavaScript without long lines."""
-    text = json.dumps(images).replace('"', '')
-    lines, line = [], ''
-    for word in text.split(' '):
-        if len(line) + len(word) > 76:
-            lines.append(line)
-            line = ''
-        line += f' {word}' if line else word
-    return SCENE.format(images='\n    '.join([*lines, line]))
+    text = '  const images = ' + json.dumps(images).replace('"', '') + ';'
+    return SCENE.format(images='\n'.join(
+        textwrap.wrap(text, 79, subsequent_indent='    ')))
 
 
 def main():

@@ -1,5 +1,5 @@
-// What the figures that move have in common: panels to draw on, sliders, boxes
-// that can be dragged, and a line that says what there is to see.
+// What figures that move have in common: panels to draw on, sliders, and a
+// line that says what there is to see.
 //
 // The scripts of this folder share one name, `figures`. They are no modules,
 // which a browser refuses to a page that is opened from a folder. What a
@@ -101,7 +101,9 @@ const figures = {
       row);
     const digits = (String(step).split('.')[1] ?? '').length;
     const number = html('span', {'aria-hidden': true}, row);
-    const show = () => { number.textContent = (+input.value).toFixed(digits); };
+    const show = () => {
+      number.textContent = (+input.value).toFixed(digits);
+    };
     input.addEventListener('input', () => { show(); changed(); });
     show();
     return input;

@@ -1,16 +1,21 @@
 // Intersection over union of two boxes that are dragged.
 {
+  // Numbers as the library has them, of 32 bits: boxes that overlap equally,
+  // as many anchors do, are told apart, or not, as they are there.
+  const f = Math.fround;
   const area = ([x1, y1, x2, y2]) =>
-    Math.max(x2 - x1, 0) * Math.max(y2 - y1, 0);
+    f(Math.max(f(x2 - x1), 0) * Math.max(f(y2 - y1), 0));
   // Stands in for an area of zero under a division.
   const TINY = 1e-12;
 
   const intersection = (a, b) => [Math.max(a[0], b[0]), Math.max(a[1], b[1]),
     Math.min(a[2], b[2]), Math.min(a[3], b[3])];
 
-  figures.iou = (a, b) => {
+  figures.iou = (first, second) => {
+    const [a, b] = [first.map(f), second.map(f)];
     const common = area(intersection(a, b));
-    return common / Math.max(area(a) + area(b) - common, TINY);
+    const union = f(f(area(a) + area(b)) - common);
+    return f(common / Math.max(union, TINY));
   };
 
   const words = ([x1, y1, x2, y2]) => [
