@@ -65,7 +65,9 @@
       drawList(list, shapes, anchors);
       const out = anchors.filter(([x1, y1, x2, y2]) =>
         x1 < 0 || y1 < 0 || x2 > WIDTH || y2 > HEIGHT).length;
-      parts.say(`Cell ${row}, ${column}: ${anchors.length} anchors, of which `
+      parts.say(`Cell ${row}, ${column}: anchors of ${anchors.map(
+        ([x1, y1, x2, y2]) => `${(x2 - x1).toFixed(2)} × ${
+          (y2 - y1).toFixed(2)}`).join(', ')} cells; `
         + `${out || 'none'} leave${out === 1 ? 's' : ''} the map.`);
     };
     const sliders = [['row', 0, HEIGHT - 1, 1, 1],

@@ -110,7 +110,8 @@
       drawAnchors(picture, anchors, labels,
         KINDS.find(([name]) => name === shown.value));
       drawHistogram(histogram, overlaps, labels, posIou, negIou);
-      parts.say(`Of ${anchors.length} anchors `
+      parts.say(`Of ${anchors.length} anchors, with thresholds `
+        + `${posIou.toFixed(2)} and ${negIou.toFixed(2)}, `
         + `${KINDS.map(([name, , has]) =>
           `${labels.filter(has).length} are ${name}`).join(', ')}.`);
     };

@@ -36,6 +36,10 @@
         node.focus({preventScroll: true, focusVisible: false});
         event.preventDefault();
       });
+      // A finger moves the box, not the page; `touch-action` is not heeded
+      // inside of a drawing.
+      node.addEventListener('touchstart', event => event.preventDefault(),
+        {passive: false});
       node.addEventListener('pointermove', event => {
         if (!from) return;
         const to = panel.pointed(event);

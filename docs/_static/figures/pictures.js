@@ -30,7 +30,7 @@
 
   // A curve in a square from (0, 0) at the lower left to (1, 1).
   figures.plotPanel = (parts, across, up) => {
-    const panel = figures.panel(parts, 340, 300, [-.16, 1.08, 1.06, -.2]);
+    const panel = figures.panel(parts, 340, 300, [-.16, 1.14, 1.06, -.2]);
     panel.drawAxes = (ticks = [[0, 0], [.5, .5], [1, 1]]) => {
       panel.rect([0, 1, 1, 0], {class: 'ground'});
       for (const at of [0, .5, 1]) {

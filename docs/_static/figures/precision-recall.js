@@ -103,7 +103,8 @@
       });
       drawPictures(pictures, results.flatMap(({shown}) => shown));
       drawCurves(plot, results, score);
-      parts.say(`With a score of at least ${score.toFixed(2)}: `
+      parts.say(`With a score of at least ${score.toFixed(2)} and NMS at `
+        + `${threshold.toFixed(1)}: `
         + results.map(({shown, now}, id) => `${classes[id]} `
           + (shown.length ? `precision ${now.precision.toFixed(2)}, `
             + `recall ${now.recall.toFixed(2)}` : 'no detection'))
