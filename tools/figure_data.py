@@ -17,9 +17,9 @@ from PIL import Image
 
 FOLDER = Path(__file__).parents[1] / 'docs' / '_static' / 'figures'
 SIDE = 256
-SCENE = """// Four pictures of the validation set, with what a model of the chapter's
-// recipe proposes and detects before suppression, in thousandths: made by
-// tools/figure_data.py.
+SCENE = """// Four pictures of the validation set, with what a model of the
+// chapter's recipe proposes and detects before suppression, in thousandths:
+// made by tools/figure_data.py.
 {{
   const box = ([x1, y1, x2, y2]) =>
     [x1, y1, x2, y2].map(value => value / 1000);

@@ -25,7 +25,7 @@ def place_figures(cells):
             placed.append(cell)
         if name:
             placed.append({
-                'cell_type': 'markdown', 'id': f'figure-{name}',
+                'cell_type': 'markdown', 'id': f'figure-{cell["id"]}',
                 'metadata': {}, 'source': f':::{{moving-figure}} {name}\n:::'})
     return placed
 

@@ -201,7 +201,7 @@ def test_a_finger_drags_the_box_and_not_the_page(find, section, name):
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
 @pytest.mark.parametrize(('section', 'name'), PLACES)
 def test_axe_finds_nothing(find, section, name, scheme):
-    page, figure = find(section, name, scheme=scheme)
+    page, _ = find(section, name, scheme=scheme)
     found = Axe().run(page, context=f'[data-figure={name}]', options={
         'preload': False, 'resultTypes': ['violations']})
     assert not found.response['violations']
