@@ -42,8 +42,10 @@ class MovingFigure(SphinxDirective):
         page = self.env.docname.split('/')[-1]
         figure = nodes.figure(ids=[f'figure-{page}-{name}'])
         figure += nodes.raw('', MARKUP.format(name), format='html')
-        text = FIGURES['captions'][name]
-        figure += nodes.caption(text, *self.parse_inline(text)[0])
+        words = FIGURES['captions'][name]
+        caption = nodes.caption('', words['shows'] + ' ')
+        caption += nodes.inline('', words['how'], classes=['how'])
+        figure += caption
         return [figure]
 
 

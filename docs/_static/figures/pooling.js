@@ -59,7 +59,9 @@
     [78, 28, 31, 64, 65, 69, 86, 29],
     [93, 0, 7, 97, 94, 29, 13, 31]];
   // Where outputs begin, and how wide one is, in cells.
-  const OUT = 8.6, WIDE = 1.25;
+  const OUT = 8.6, WIDE = 1.35;
+
+  const words = output => output.map(row => row.join(', ')).join('; ');
 
   const drawNumbers = (panel, grid, left, wide, digits, name) => {
     grid.forEach((row, i) => row.forEach((value, j) => {
@@ -85,7 +87,7 @@
   const drawPooling = (panel, region, rows, columns) => {
     const [x1, y1, x2, y2] = region;
     const output = figures.roiPooling(MAP, region, rows, columns);
-    panel.clear(`RoI pooling gives ${output.join('; ')}.`);
+    panel.clear(`RoI pooling gives ${words(output)}.`);
     drawNumbers(panel, MAP, 0, 1, 0, 'RoI pooling');
     windows(y1, y2, rows, MAP.length).forEach(([top, bottom], i) =>
       windows(x1, x2, columns, MAP[0].length).forEach(([left, right], j) => {
@@ -93,15 +95,16 @@
         panel.rect([left + inset, top + inset, right - inset,
           bottom - inset], {class: 'frame', stroke: COLORS(at)});
       }));
+    panel.rect(region, {class: 'region'});
     drawOutput(panel, output, 0);
-    return output;
+    return words(output);
   };
 
   const drawAlign = (panel, region, rows, columns) => {
     const [x1, y1, x2, y2] = region;
     const output = figures.roiAlign(MAP, region, rows, columns)
       .map(row => row.map(value => +value.toFixed(1)));
-    panel.clear(`RoIAlign gives ${output.join('; ')}.`);
+    panel.clear(`RoIAlign gives ${words(output)}.`);
     drawNumbers(panel, MAP, 0, 1, 0, 'RoIAlign');
     const w = (x2 - x1) / columns, h = (y2 - y1) / rows;
     points(y1, y2, rows).forEach((ys, i) =>
@@ -116,7 +119,7 @@
               class: 'point', fill: color});
       }));
     drawOutput(panel, output, 1);
-    return output;
+    return words(output);
   };
 
   figures.draw.pooling = root => {
@@ -124,16 +127,16 @@
     // From the first cell's left to the last one's: pooling adds a cell.
     const region = [1, 0, 5, 3];
     const [pooling, align] = [0, 1].map(() => figures.panel(
-      parts, 380, 190, [-.1, -.8, 13.7, 6.1]));
+      parts, 380, 190, [-.1, -.8, 14.1, 6.1]));
     const redraw = () => {
       const [rows, columns] = sliders.map(slider => +slider.value);
       const pooled = drawPooling(pooling, region, rows, columns);
       const aligned = drawAlign(align, region, rows, columns);
-      const words = `from ${region[0]}, ${region[1]} to ${region[2]}, `
+      const place = `from ${region[0]}, ${region[1]} to ${region[2]}, `
         + `${region[3]}`;
-      for (const told of tell) told(words);
-      parts.say(`Region ${words}. RoI pooling: ${pooled.join('; ')}. `
-        + `RoIAlign: ${aligned.join('; ')}.`);
+      for (const told of tell) told(place);
+      parts.say(`Region ${place}. RoI pooling: ${pooled}. `
+        + `RoIAlign: ${aligned}.`);
     };
     const tell = [[pooling, 'Region'], [align, 'Region of RoIAlign']].map(
       ([panel, name]) => figures.movable(
