@@ -71,7 +71,7 @@
     }
   };
 
-  const drawCurves = (panel, results, score) => {
+  const drawCurves = (panel, results) => {
     panel.clear('Precision over recall, a curve for each class.');
     panel.drawAxes();
     results.forEach(({precision, now}, id) => {
@@ -102,7 +102,7 @@
           ?? {recall: 0, precision: 1}};
       });
       drawPictures(pictures, results.flatMap(({shown}) => shown));
-      drawCurves(plot, results, score);
+      drawCurves(plot, results);
       parts.say(`With a score of at least ${score.toFixed(2)} and NMS at `
         + `${threshold.toFixed(1)}: `
         + results.map(({shown, now}, id) => `${classes[id]} `
