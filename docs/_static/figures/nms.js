@@ -66,7 +66,7 @@
       const kept = figures.nms(scores, boxes, threshold);
       drawBoxes(picture, kept);
       drawOrder(list, kept, threshold);
-      parts.say(`At threshold ${threshold.toFixed(2)} ${kept.length} of 6 `
+      parts.say(`At threshold ${threshold.toFixed(2)}, ${kept.length} of 6 `
         + `boxes are kept: ${kept.map(name).join(', ')}.`);
     };
     const slider = figures.slider(parts, 'threshold', 0, 1, .05, .5, redraw);
