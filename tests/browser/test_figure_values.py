@@ -9,8 +9,10 @@ import yaml
 from helpers import ROOT, random_boxes, random_truth, read_notebook, text
 from mxnet import np, npx
 from numpy.testing import assert_allclose
+from PIL import Image
 
 import d2l_ext as d2l
+from d2l_ext.drawn import dataset
 
 FOLDER = ROOT / 'docs' / '_static' / 'figures'
 SCRIPTS = yaml.safe_load(
@@ -242,6 +244,28 @@ def test_the_example_is_that_of_the_sections(run):
     assert_allclose(shown['scores'], scope['scores'].asnumpy())
     assert_allclose(shown['boxes'], (
         scope['boxes'] * scope['sides']).asnumpy().T, atol=1e-3)
+
+
+def test_the_scenes_are_those_of_the_validation_set(run):
+    scenes = run.value('figures.scenes.images')
+    assert len(scenes) == 4
+    for i, scene in enumerate(scenes):
+        seed = dataset._SEED, dataset.NUM_TRAIN + i
+        image, objects = dataset.draw_picture(numpy.random.default_rng(seed))
+        width, height = image.size
+        sides = numpy.array([width, height, width, height])
+        assert_allclose([item['box'] for item in scene['objects']],
+                        [item.box / sides for item in objects
+                         if not item.difficult], atol=.005)
+        shown = Image.open(FOLDER / scene['picture'])
+        difference = numpy.asarray(shown, float) - numpy.asarray(
+            image.resize(shown.size))
+        assert abs(difference).mean() < 8
+        # By falling score, as suppression takes them.
+        for kind in ('proposals', 'detections'):
+            scores = [item['score'] for item in scene[kind]]
+            assert scores == sorted(scores, reverse=True)
+            assert len(scores) > 5
 
 
 def test_scripts_are_small():

@@ -60,7 +60,8 @@
       const recall = figures.proposalRecall(proposals, objects, .5, count);
       const total = objects.flat().length;
       parts.say(`With ${count} proposal${count > 1 ? 's' : ''} a picture and `
-        + `NMS at ${threshold.toFixed(2)}, ${Math.round(recall * total)} of ${total} animals are covered.`);
+        + `NMS at ${threshold.toFixed(2)}, `
+        + `${Math.round(recall * total)} of ${total} animals are covered.`);
     };
     const sliders = [['count', 1, MOST, 1, 5],
       ['threshold', .1, 1, .05, .7]].map(
