@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 from PIL import Image
 
 import d2l_ext as d2l
+from d2l_ext.detector.roi_head import roi_align
 from d2l_ext.drawn import dataset
 
 FOLDER = ROOT / 'docs' / '_static' / 'figures'
@@ -137,7 +138,7 @@ def test_roi_pooling(run, rng):
 def test_roi_align(run, rng):
     calls = list(regions(rng))
     for call, output in zip(calls, run('figures.roiAlign', calls)):
-        assert_allclose(output, pooled(d2l.roi_align, *call), atol=1e-3)
+        assert_allclose(output, pooled(roi_align, *call), atol=1e-3)
 
 
 def test_cropping(run, rng):
@@ -197,16 +198,13 @@ def test_precision_and_recall(run, rng):
         images = [[(box, bool(rng.uniform() < .15)) for box in rows(
             random_boxes(rng, int(n)))] for n in rng.integers(0, 4, 3)]
         found = list(random_detections(rng, images))
-        threshold = float(rng.choice([.5, .7]))
         calls.append([
             [{'image': i, 'score': score, 'box': box}
              for i, (_, scores, boxes) in enumerate(found)
              for score, box in zip(scores.tolist(), rows(boxes))],
             [{'image': i, 'box': box, 'difficult': difficult}
-             for i, image in enumerate(images) for box, difficult in image],
-            threshold])
-        expected.append(d2l.precision_recall(
-            found, Dataset(images), threshold)['cat'])
+             for i, image in enumerate(images) for box, difficult in image]])
+        expected.append(d2l.precision_recall(found, Dataset(images))['cat'])
     results = run('figures.precisionRecall', calls)
     for curve, result in zip(expected, results):
         if numpy.isnan(curve).all():

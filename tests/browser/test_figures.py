@@ -11,6 +11,7 @@ from helpers import ROOT, read_notebook
 from mxnet import np
 
 import d2l_ext as d2l
+from d2l_ext.detector.roi_head import roi_align
 
 SCREENSHOTS = ROOT / 'build' / 'screenshots' / 'figures'
 PLACES = [(path.stem, cell['metadata']['figure'])
@@ -141,7 +142,7 @@ def test_the_words_are_true(find):
         rois, X = np.array([[0, *region]]), grid.reshape(1, 1, 6, 8)
         assert pooled == mx.npx.roi_pooling(
             X, rois, pooled_size=(2, 2), spatial_scale=1).reshape(-1).tolist()
-        assert aligned == pytest.approx(d2l.roi_align(
+        assert aligned == pytest.approx(roi_align(
             X, rois, (2, 2)).reshape(-1).tolist(), abs=.06)
 
 

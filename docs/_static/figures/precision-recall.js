@@ -1,13 +1,16 @@
 // Precision and recall of four pictures as thresholds move.
 {
+  // The IoU of a detection that is right.
+  const ENOUGH = .5;
+
   // Which detections of a picture are right, by falling score: true, false,
   // or null where a difficult object takes it out of the count.
-  const judge = (detections, objects, threshold) => {
+  const judge = (detections, objects) => {
     const easyFirst = [...objects].sort(
       (a, b) => !!a.difficult - !!b.difficult);
     const taken = new Set();
     return detections.map(({box}) => {
-      let found = null, least = Math.min(threshold, 1 - 1e-10);
+      let found = null, least = ENOUGH;
       for (const object of easyFirst) {
         if (taken.has(object) && !object.difficult) continue;
         if (found && !found.difficult && object.difficult) break;
@@ -23,7 +26,7 @@
   // image, box and difficult. Gives a step for each detection that counts,
   // and the best precision at a recall of at least 0, 0.01, ... 1, null
   // without objects.
-  figures.precisionRecall = (detections, objects, threshold) => {
+  figures.precisionRecall = (detections, objects) => {
     const total = objects.filter(object => !object.difficult).length;
     if (!total) return {steps: [], precision: null};
     const images = [...new Set(detections.map(({image}) => image))].sort(
@@ -31,8 +34,7 @@
     const judged = images.flatMap(image => {
       const own = detections.filter(one => one.image === image)
         .sort((a, b) => b.score - a.score).slice(0, 100);
-      const right = judge(own, objects.filter(one => one.image === image),
-        threshold);
+      const right = judge(own, objects.filter(one => one.image === image));
       return own.map((one, i) => ({...one, right: right[i]}));
     }).filter(one => one.right !== null).sort((a, b) => b.score - a.score);
     let found = 0;
@@ -96,7 +98,7 @@
       const [score, threshold] = sliders.map(slider => +slider.value);
       const results = classes.map((_, id) => {
         const all = figures.precisionRecall(
-          detect(id, threshold), own(id, 'objects'), .5);
+          detect(id, threshold), own(id, 'objects'));
         const shown = all.steps.filter(step => step.score >= score);
         return {...all, shown, now: shown.at(-1)
           ?? {recall: 0, precision: 1}};
