@@ -20,7 +20,7 @@ def place_figures(cells):
     """Cells of a notebook, with a directive where a figure belongs."""
     placed = []
     for cell in cells:
-        name = cell['metadata'].get('figure')
+        name = cell['metadata'].get('moving')
         if not name or 'widget' not in cell['metadata'].get('tags', []):
             placed.append(cell)
         if name:

@@ -99,15 +99,15 @@ def test_a_page_shows_every_cell_and_picture(notebook_page, name):
 @pytest.mark.parametrize('name', NAMES)
 def test_figures_move_where_a_notebook_has_sliders(book, notebook_page, name):
     cells = read_notebook(f'{name}.ipynb')['cells']
-    named = [cell['metadata'].get('figure') for cell in cells
+    named = [cell['metadata'].get('moving') for cell in cells
              if 'widget' in tags(cell)]
     assert named
     assert all(named)
     page = notebook_page(name)
     shown = [node['data-figure'] for node in page.select(
         'figure > .moving-figure')]
-    assert shown == [cell['metadata']['figure'] for cell in cells
-                     if 'figure' in cell['metadata']]
+    assert shown == [cell['metadata']['moving'] for cell in cells
+                     if 'moving' in cell['metadata']]
     assert set(shown) <= set(book_figures.FIGURES['captions'])
     for node in page.select('figure:has(> .moving-figure)'):
         assert node.select_one('.caption-number')
@@ -123,7 +123,7 @@ def test_pages_without_moving_figures_load_none(book):
 
 def test_where_figures_are_placed():
     code, plain = ({'cell_type': 'code', 'id': key, 'source': '', 'metadata': {
-        'figure': 'iou', 'tags': tagged}} for key, tagged in (
+        'moving': 'iou', 'tags': tagged}} for key, tagged in (
             ('a', ['widget']), ('b', [])))
     first, second, third = book_figures.place_figures([code, plain])
     assert first['source'] == third['source'] == ':::{moving-figure} iou\n:::'

@@ -14,10 +14,10 @@ import d2l_ext as d2l
 from d2l_ext.detector.roi_head import roi_align
 
 SCREENSHOTS = ROOT / 'build' / 'screenshots' / 'figures'
-PLACES = [(path.stem, cell['metadata']['figure'])
+PLACES = [(path.stem, cell['metadata']['moving'])
           for path in sorted((ROOT / 'notebooks').glob('*.ipynb'))
           for cell in read_notebook(path.name)['cells']
-          if 'figure' in cell['metadata']]
+          if 'moving' in cell['metadata']]
 CONTROLS = 'input[type=range], [role=slider]'
 # Everything that a figure says: its line, and what its parts are called.
 SAID = """

@@ -121,7 +121,7 @@ def test_links_of_a_notebook_lead_to_decks():
 @pytest.mark.parametrize(('cells', 'message'), [
     ({'00000000': {'notes': 'x'}}, 'shows no cell 00000000'),
     ({None: {'note': 'x'}}, r"unknown \['note'\]"),
-    ({None: {'figure': 'x'}}, 'no figure "x"')])
+    ({None: {'moving': 'x'}}, 'no figure "x"')])
 def test_a_deck_that_does_not_fit_its_notebook(tmp_path, monkeypatch, cells,
                                                message):
     first = read_notebook('anchors.ipynb')['cells'][0]['id']
