@@ -61,6 +61,8 @@
     const parts = figures.begin(root);
     const picture = figures.examplePanel(parts);
     const list = figures.panel(parts, 340, 262, [-.92, -1, 1.9, 6.9]);
+    // Bars have the colours of their boxes.
+    list.root.classList.add('on-picture');
     const redraw = () => {
       const threshold = +slider.value;
       const kept = figures.nms(scores, boxes, threshold);
