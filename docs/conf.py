@@ -27,6 +27,7 @@ extensions = [
     'sphinx_design',
     'sphinx_exercise',
     'sphinxcontrib.bibtex',
+    'book_figures',
     'book_notebooks',
     'book_objects',
     'book_references',

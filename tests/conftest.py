@@ -11,8 +11,8 @@ from helpers import ROOT
 # nobody has looked at JupyterLab and the print: only the slides are the same.
 collect_ignore = [] if find_chromium() else ['browser']
 if sys.version_info < (3, 11):
-    collect_ignore += ['browser/test_book_pages.py', 'browser/test_lab.py',
-                       'browser/test_print.py']
+    collect_ignore += ['browser/test_book_pages.py', 'browser/test_figures.py',
+                       'browser/test_lab.py', 'browser/test_print.py']
 
 
 @pytest.fixture(scope='session')

@@ -8,6 +8,8 @@ import json
 import re
 from pathlib import PurePosixPath
 
+from book_figures import place_figures
+
 FENCE = ':::'
 NBSP = '\N{NO-BREAK SPACE}'
 LAB = 'http://localhost:8888'
@@ -140,7 +142,8 @@ def describe(cell):
 
 def prepare(notebook, stem):
     """A notebook (dict) as the book shows it."""
-    cells, equations = gather_solutions(notebook['cells'], stem), 0
+    cells = place_figures(gather_solutions(notebook['cells'], stem))
+    equations = 0
     for cell in cells:
         if cell['cell_type'] == 'code':
             describe(cell)

@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 import assignments
 import book as book_builder
+import book_figures
 import book_notebooks
 import nbformat
 import pytest
@@ -84,12 +86,49 @@ def test_what_is_downloaded_is_the_notebook(book, notebook_page, name):
 def test_a_page_shows_every_cell_and_picture(notebook_page, name):
     page, notebook = notebook_page(name), read_notebook(f'{name}.ipynb')
     shown = [node.get_text() for node in page.select('div.cell_input')]
-    sources = [text(cell) for cell in code_cells(notebook)]
+    # In place of sliders that need a kernel there are figures that do not.
+    sources = [text(cell) for cell in code_cells(notebook)
+               if 'widget' not in tags(cell)]
     assert sorted(map(str.strip, shown)) == sorted(map(str.strip, sources))
     pictures = sum('image/png' in output.get('data', {})
                    for cell in code_cells(notebook)
                    for output in cell['outputs'])
     assert len(page.select('div.cell_output img')) == pictures
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_figures_move_where_a_notebook_has_sliders(book, notebook_page, name):
+    cells = read_notebook(f'{name}.ipynb')['cells']
+    named = [cell['metadata'].get('moving') for cell in cells
+             if 'widget' in tags(cell)]
+    assert named
+    assert all(named)
+    page = notebook_page(name)
+    shown = [node['data-figure'] for node in page.select(
+        'figure > .moving-figure')]
+    assert shown == [cell['metadata']['moving'] for cell in cells
+                     if 'moving' in cell['metadata']]
+    assert set(shown) <= set(book_figures.FIGURES['captions'])
+    for node in page.select('figure:has(> .moving-figure)'):
+        assert node.select_one('.caption-number')
+    scripts = [PurePosixPath(urlsplit(node['src']).path).stem
+               for node in page.select('script[src*=figures]')]
+    assert scripts == book_figures.FIGURES['scripts']
+
+
+def test_pages_without_moving_figures_load_none(book):
+    page = (book / 'reference' / 'symbols.html').read_text('utf-8')
+    assert '_static/figures' not in page
+
+
+def test_where_figures_are_placed():
+    code, plain = ({'cell_type': 'code', 'id': key, 'source': '', 'metadata': {
+        'moving': 'iou', 'tags': tagged}} for key, tagged in (
+            ('a', ['widget']), ('b', [])))
+    first, second, third = book_figures.place_figures([code, plain])
+    assert first['source'] == third['source'] == ':::{moving-figure} iou\n:::'
+    assert second is plain
+    assert first['id'] != third['id']
 
 
 def test_pictures_have_descriptions(pages):
@@ -135,7 +174,7 @@ def test_figures_and_formulas_are_numbered_and_cited(book, notebook_page,
     captions = [node.get_text() for node in
                 chapter.select('figcaption .caption-number')]
     assert [caption.strip() for caption in captions] == [
-        'Figure 4.1', 'Figure 4.2']
+        'Figure 4.1', 'Figure 4.2', 'Figure 4.3', 'Figure 4.4']
     assert 'Figure 4.2' in [
         node.get_text() for node in chapter.select('p a.reference')]
     symbols = pages[book / 'reference' / 'symbols.html']

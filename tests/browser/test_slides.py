@@ -16,7 +16,8 @@ MEASURE = """
   const sticksOut = [], fonts = {code: [], text: []}, images = [];
   const slide = Reveal.getCurrentSlide();
   for (const node of slide.querySelectorAll('*')) {
-    if (node.closest('aside')) continue;
+    // A drawing is measured as a whole.
+    if (node.closest('aside') || node.ownerSVGElement) continue;
     const box = node.getBoundingClientRect();
     if (!box.width || !box.height) continue;
     const style = getComputedStyle(node);
@@ -111,3 +112,41 @@ def test_links_lead_from_deck_to_deck(page, decks):
         page.locator(f'a[href="{name}.html"]').click()
         page.wait_for_function('window.Reveal && Reveal.isReady()')
         page.go_back()
+
+
+def figure_on_a_slide(page, decks, name, figure):
+    """Turn to the slide that has a figure that moves."""
+    open_deck(page, decks / f'{name}.html')
+    found = page.locator(f'[data-figure={figure}]')
+    page.evaluate("""node => {
+        const {h, v} = Reveal.getIndices(node.closest('section'));
+        Reveal.slide(h, v);
+    }""", found.element_handle())
+    return found
+
+
+@pytest.mark.parametrize(('name', 'figure'), [
+    ('detection-data', 'crop'), ('anchors', 'anchors'), ('anchors', 'iou'),
+    ('anchors', 'nms'), ('anchors', 'labels'), ('faster-rcnn', 'pooling')])
+def test_figures_move_and_slides_stay(page, decks, name, figure):
+    found = figure_on_a_slide(page, decks, name, figure)
+    state, slide = found.locator('.state'), page.evaluate(
+        'Reveal.getIndices()')
+    before = state.text_content()
+    found.locator('input[type=range], [role=slider]').first.focus()
+    page.keyboard.press('ArrowRight')
+    page.keyboard.press('ArrowDown')
+    page.keyboard.press('ArrowDown')
+    assert state.text_content() != before
+    handle = found.locator('.handle.move')
+    if handle.count():
+        before, box = state.text_content(), handle.first.bounding_box()
+        page.mouse.move(box['x'] + 9, box['y'] + 60)
+        page.mouse.down()
+        page.mouse.move(box['x'] - 40, box['y'] + 100, steps=4)
+        page.mouse.up()
+        assert state.text_content() != before
+        # The box is where the mouse has left it.
+        moved = handle.first.bounding_box()
+        assert moved['x'] == pytest.approx(box['x'] - 49, abs=12)
+    assert page.evaluate('Reveal.getIndices()') == slide

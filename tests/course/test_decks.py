@@ -71,8 +71,10 @@ def test_two_decks_fill_a_lesson():
 
 @pytest.mark.parametrize('name', SECTIONS)
 def test_figures_are_described(pages, name):
-    images = BeautifulSoup(pages[name], 'html.parser').select('img')
-    assert len(images) >= 4
+    page = BeautifulSoup(pages[name], 'html.parser')
+    images = page.select('img')
+    # Figures that move describe themselves.
+    assert len(images) + len(page.select('.moving-figure')) >= 4
     for image in images:
         assert len(image['alt']) > 40
         assert 'No description' not in image['alt']
@@ -118,7 +120,8 @@ def test_links_of_a_notebook_lead_to_decks():
 
 @pytest.mark.parametrize(('cells', 'message'), [
     ({'00000000': {'notes': 'x'}}, 'shows no cell 00000000'),
-    ({None: {'note': 'x'}}, r"unknown \['note'\]")])
+    ({None: {'note': 'x'}}, r"unknown \['note'\]"),
+    ({None: {'moving': 'x'}}, 'no figure "x"')])
 def test_a_deck_that_does_not_fit_its_notebook(tmp_path, monkeypatch, cells,
                                                message):
     first = read_notebook('anchors.ipynb')['cells'][0]['id']

@@ -8,7 +8,9 @@ What is on a slide comes from the committed notebooks: the metadata
 needs is in docs/slides/SECTION.yml; docs/teaching.md explains the two.
 """
 import argparse
+import base64
 import html
+import json
 import re
 import textwrap
 from importlib import metadata
@@ -27,11 +29,32 @@ REVEAL = Path(metadata.distribution('sphinx-revealjs').locate_file(
 SECTIONS = ['detection-data', 'anchors', 'rpn', 'faster-rcnn']
 SLIDE_TYPES = {'slide', 'subslide', 'fragment', '-', 'notes', 'skip'}
 FIELDS = {'text', 'minutes', 'notes', 'from', 'to', 'code', 'output', 'alt',
-          'layout'}
+          'layout', 'moving'}
+# Figures that move.
+FIGURES = ROOT / 'docs' / '_static' / 'figures'
+FIGURE = '<div class="moving-figure" data-figure="{}"></div>'
 
 
 class DeckError(ValueError):
     """A notebook and its deck do not go together."""
+
+
+def moving_figures():
+    """Captions of the figures that move, and the scripts that draw them."""
+    return yaml.safe_load((ROOT / 'docs' / 'figures.yml').read_text('utf-8'))
+
+
+def figure_scripts(deck):
+    """What draws the figures of a deck that move, with their pictures."""
+    if not any('moving' in entry for entry in deck['cells'].values()):
+        return ''
+    pictures = {path.name: 'data:image/jpeg;base64,' + base64.b64encode(
+        path.read_bytes()).decode() for path in FIGURES.glob('*.jpg')}
+    # After the first one, which makes the name that they share.
+    first, *others = ((FIGURES / f'{name}.js').read_text('utf-8')
+                      for name in moving_figures()['scripts'])
+    return '\n'.join(['', first, f'figures.pictures = {json.dumps(pictures)};',
+                      *others])
 
 
 def slide_type(cell):
@@ -62,7 +85,7 @@ def read_deck(name):
     path = DECKS / f'{name}.yml'
     deck = yaml.safe_load(path.read_text('utf-8'))
     notebook = nbformat.read(ROOT / 'notebooks' / f'{name}.ipynb', 4)
-    shown = set()
+    shown, figures = set(), moving_figures()['captions']
     for cell in notebook.cells:
         if slide_type(cell) not in SLIDE_TYPES:
             raise DeckError(f'{name}.ipynb, cell {cell.id}: there is no slide '
@@ -77,6 +100,9 @@ def read_deck(name):
             raise DeckError(f'{path}, cell {key}: unknown '
                             f'{sorted(set(entry) - FIELDS)}, use '
                             f'{sorted(FIELDS)}.')
+        if entry.get('moving') not in {None, *figures}:
+            raise DeckError(f'{path}, cell {key}: docs/figures.yml has no '
+                            f'figure "{entry["moving"]}".')
     return notebook, deck
 
 
@@ -136,6 +162,9 @@ def cells_of(cell, entry):
     for output in cell.outputs:
         if 'image/png' in output.get('data', {}):
             output.metadata['image/png'] = {'alt': entry.get('alt', '')}
+    if 'moving' in entry:
+        cell.outputs = []
+        return [*made, cell, markdown(FIGURE.format(entry['moving']), '-')]
     return [*made, cell]
 
 
@@ -178,6 +207,8 @@ def page_of(name):
                               for path in paths)
               for kind, paths in parts.items()}
     assets['style'] += (DECKS / 'deck.css').read_text('utf-8')
+    assets['style'] += (FIGURES / 'figures.css').read_text('utf-8')
+    assets['script'] += figure_scripts(read_deck(name)[1])
     page, _ = exporter.from_notebook_node(slides(name), resources={
         'metadata': {'name': name, 'path': str(ROOT)}, 'deck': assets})
     return page
