@@ -88,7 +88,6 @@ from .evaluation import (
 from .losses import DetectionEvaluation, DetectionLoss
 from .plots.evaluation import plot_precision_recall, show_findings
 from .plots.pictures import (
-    annotate_detections,
     show_boxes,
     show_detections,
     show_ground_truth,
