@@ -11,6 +11,11 @@ PYTHON ?= $(shell for p in python3.11 python3.10 python3.9 python3 python; \
 	do $$p -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] \
 	<= (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
+# An environment holds its path: after its folder was moved or copied it runs
+# the code of another folder, or none.
+MOVED := $(shell test ! -e $(READY) || grep -qsF \
+	"$$(pwd -P)/$(VENV)/bin/" $(BIN)/pip || echo yes)
+
 export D2L_DATA_DIR ?= $(CURDIR)/data
 # Notebooks run in another folder: a relative name would mislead them.
 ifdef D2L_VOC_DIR
@@ -34,8 +39,12 @@ help:  ## list the targets
 
 setup: $(READY)  ## install everything into .venv
 
-$(READY): requirements.lock pyproject.toml
-ifeq ($(strip $(PYTHON)),)
+$(READY): requirements.lock pyproject.toml $(if $(MOVED),FORCE)
+ifdef MOVED
+	@echo 'This folder was moved or copied together with $(VENV), which' \
+	'still belongs to the other place.'; \
+	echo 'Install it anew: rm -rf $(VENV) && make setup'; exit 1
+else ifeq ($(strip $(PYTHON)),)
 	@echo 'No Python 3.9, 3.10 or 3.11 was found, and MXNet 1.9.1 works' \
 	'with no other.'; \
 	echo 'Install one (Debian, Ubuntu: apt install python3 python3-venv;' \

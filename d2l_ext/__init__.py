@@ -6,6 +6,9 @@ use, by the module that defines them. All else is imported from there.
 """
 import os
 
+import matplotlib
+from IPython import get_ipython
+
 # MXNet takes half of the cores unless it is told before it is loaded.
 if hasattr(os, 'sched_getaffinity'):
     os.environ.setdefault('OMP_NUM_THREADS',
@@ -16,6 +19,13 @@ from .runtime import cuda
 # The loader would not find the libraries that pip installed.
 if cuda.version_of(cuda.GPU_BUILD):
     cuda.load_libraries()
+
+# A notebook shows its figures below the cells, even where the shell asks for
+# windows or, on servers, for none: with any other way Matplotlib 3.7 misses
+# what IPython no longer has.
+if (hasattr(get_ipython(), 'kernel')
+        and not os.environ.get('MPLBACKEND', '').startswith('module://')):
+    matplotlib.use('module://matplotlib_inline.backend_inline')
 
 # In the scheduler and the servers of a training on several hosts the import
 # of MXNet does not return; so they are entered in the roll call before.

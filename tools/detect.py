@@ -63,6 +63,8 @@ def main():
     parser.add_argument('--device', default='',
                         help='cpu or gpu(1); a GPU if there is one')
     args = parser.parse_args()
+    # Copies are as large as their pictures, whatever a user's file says.
+    matplotlib.rcdefaults()
     matplotlib.use('agg')
     npx.set_np()
     device = d2l.devices_named(args.device)[0]

@@ -217,3 +217,20 @@ def test_every_name_of_d2l_is_there():
     for name in vars(d2l):
         if not name.startswith('_') and name not in own:
             assert getattr(d2l_ext, name) is getattr(d2l, name), name
+
+
+def test_make_says_that_a_project_was_moved(tmp_path):
+    shutil.copy(ROOT / 'Makefile', tmp_path)
+    for name in ('requirements.lock', 'pyproject.toml', '.venv/ready',
+                 '.venv/bin/pip'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for place, stays in ((tmp_path, True), (tmp_path / 'first', False)):
+        (tmp_path / '.venv/bin/pip').write_text(
+            f'#!{place}/.venv/bin/python\n')
+        (tmp_path / '.venv/ready').touch()
+        done = subprocess.run(['make', 'setup'], cwd=tmp_path, text=True,
+                              capture_output=True)
+        assert (done.returncode == 0) == stays, done.stdout
+        assert ('moved or copied' in done.stdout) != stays
+        assert (tmp_path / '.venv/bin/pip').exists()
