@@ -1,69 +1,15 @@
 # The executable Faster R-CNN chapter. `make help` lists the targets.
 
-VENV := .venv
-BIN := $(VENV)/bin
-READY := $(VENV)/ready
+include tools/install.mk
+
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 LIBRARY := $(wildcard d2l_ext/*.py d2l_ext/*/*.py)
 
-# The first Python that MXNet 1.9.1 works with; set PYTHON to choose.
-PYTHON ?= $(shell for p in python3.11 python3.10 python3.9 python3 python; \
-	do $$p -c 'import sys; sys.exit(not (3, 9) <= sys.version_info[:2] \
-	<= (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
-
-# An environment holds its path: after its folder was moved or copied it runs
-# the code of another folder, or none.
-MOVED := $(shell test ! -e $(READY) || grep -qsF \
-	"$$(pwd -P)/$(VENV)/bin/" $(BIN)/pip || echo yes)
-
-export D2L_DATA_DIR ?= $(CURDIR)/data
-# Notebooks run in another folder: a relative name would mislead them.
-ifdef D2L_VOC_DIR
-override export D2L_VOC_DIR := \
-	$(shell realpath -ms -- '$(D2L_VOC_DIR)')
-endif
-
-.DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help setup run run-all test browser book pdf slides assignments \
-	grade clean-edition detector dist detect experiment results check-data \
-	doctor bench bench-check lab data outputs lock clean
-.PHONY: images-named submissions-named FORCE
-
-help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
-	sed -E 's/^([a-z-]+):.*## */\1|/' | \
-	while IFS='|' read -r name what; do \
-	printf '  make %-13s %s\n' "$$name" "$$what"; done
-
-setup: $(READY)  ## install everything into .venv
-
-$(READY): requirements.lock pyproject.toml $(if $(MOVED),FORCE)
-ifdef MOVED
-	@echo 'This folder was moved or copied together with $(VENV), which' \
-	'still belongs to the other place.'; \
-	echo 'Install it anew: rm -rf $(VENV) && make setup'; exit 1
-else ifeq ($(strip $(PYTHON)),)
-	@echo 'No Python 3.9, 3.10 or 3.11 was found, and MXNet 1.9.1 works' \
-	'with no other.'; \
-	echo 'Install one (Debian, Ubuntu: apt install python3 python3-venv;' \
-	'pyenv: pyenv install 3.11),'; \
-	echo 'or name it: make PYTHON=/path/to/python3.11 ...'; exit 1
-else
-	@echo 'Installing everything into $(VENV) takes a few minutes, once.'
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check \
-	--requirement requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
-	--editable .
-	@$(BIN)/python -c 'import mxnet' || { echo; \
-	echo 'MXNet does not load. Where a library is missing above, install' \
-	'it (Debian, Ubuntu:'; \
-	echo 'apt install libgomp1 libquadmath0), then call make again.'; \
-	exit 1; }
-	@touch $@
-endif
+.PHONY: run run-all test browser book pdf slides assignments grade \
+	student-edition teacher-edition detector dist detect experiment results \
+	check-data bench bench-check data outputs lock clean
+.PHONY: images-named submissions-named
 
 # Another data set is another run.
 build/data-set: FORCE
@@ -100,7 +46,7 @@ browser: $(READY)  ## look at the book and JupyterLab with Chromium
 book: $(READY)  ## make a web site of all notebooks in build/book
 	@$(BIN)/python tools/book.py build/book
 
-pdf: $(READY)  ## print the book into build/faster-rcnn.pdf (needs Chromium)
+pdf: $(READY)  ## print the book and each section as PDF (needs Chromium)
 	@$(BIN)/python tools/browser.py
 	@$(BIN)/python tools/book.py build/print --builder singlehtml > /dev/null
 	@$(BIN)/python tools/print_book.py build/print/index.html \
@@ -119,8 +65,11 @@ submissions-named:
 grade: submissions-named $(READY)  ## grade SUBMISSIONS=..., write build/grades
 	@$(BIN)/python tools/course/grade.py '$(SUBMISSIONS)' build/grades
 
-clean-edition: $(READY)  ## write notebooks without outputs and solutions
-	@$(BIN)/python tools/course/clean_edition.py build/clean-edition
+student-edition: $(READY)  ## pack what students get, one zip file
+	@$(BIN)/python tools/course/editions.py students build/student-edition.zip
+
+teacher-edition: $(READY)  ## pack all of it, with solutions, one zip file
+	@$(BIN)/python tools/course/editions.py teachers build/teacher-edition.zip
 
 # Trained once; `make detector` trains it anew.
 build/detector/detector.json:
@@ -156,10 +105,6 @@ results: $(READY)  ## run experiments without a result, write docs/results.md
 check-data: $(READY)  ## report all that is wrong with the data set VOC=...
 	@$(BIN)/python tools/check_data.py '$(VOC)'
 
-# It tells what is wrong with .venv, or why there is none.
-doctor:  ## tell what the chapter would run on, and what to mend
-	@$(or $(wildcard $(BIN)/python),$(PYTHON),python3) tools/doctor.py
-
 bench: $(READY)  ## measure speed and memory, write docs/performance.md
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/python benchmarks/bench.py run
@@ -167,10 +112,6 @@ bench: $(READY)  ## measure speed and memory, write docs/performance.md
 
 bench-check:  ## compare the last measurement with its goals
 	$(BIN)/python benchmarks/bench.py check
-
-lab: $(READY)  ## open the notebooks in JupyterLab
-	@$(BIN)/python tools/prepare_data.py
-	$(BIN)/jupyter lab --notebook-dir=. notebooks/faster-rcnn.ipynb
 
 data: $(READY)  ## download Pascal VOC2012 (2 GB) and use it from then on
 	$(BIN)/python tools/fetch_voc2012.py
