@@ -116,14 +116,6 @@ def test_excerpts():
             excerpt(code, start, end)
 
 
-def test_an_excerpt_in_two_pieces():
-    code = 'a\n    b = 1\n    c = 2\n    d = 3\n    e = 4'
-    assert excerpt(code, ['b =', 'e ='], ['b =', 'e =']) == (
-        '# ...\nb = 1\n# ...\ne = 4')
-    with pytest.raises(DeckError, match='No lines from "b ="'):
-        excerpt(code, ['c =', 'b ='], ['c =', 'b ='])
-
-
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A copy of the decks and notebooks to change."""

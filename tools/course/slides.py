@@ -93,29 +93,23 @@ def read_deck(name):
     return notebook, deck
 
 
-def excerpt(source, starts, ends):
-    """The lines from the first that holds a start to one that holds its end.
+def excerpt(source, start, end):
+    """The lines from the first that holds `start` to one that holds `end`.
 
-    `starts` and `ends` are two texts, or two lists of as many. What is left
-    out leaves an ellipsis; what all lines are indented by has no meaning
-    without what came before.
+    What is cut off before, after or both leaves an ellipsis; what all lines
+    are indented by has no meaning without what came before.
     """
-    if isinstance(starts, str):
-        starts, ends = [starts], [ends]
-    lines, kept, after = source.splitlines(), [], 0
-    for start, end in zip(starts, ends):
-        rest = range(after, len(lines))
-        first = next((i for i in rest if start in lines[i]), len(lines))
-        last = next((i for i in rest if i >= first and end in lines[i]), None)
-        if last is None:
-            raise DeckError(
-                f'No lines from "{start}" to "{end}" in:\n{source}')
-        kept += ['# ...'] * (first > after) + lines[first:last + 1]
-        after = last + 1
-    code = textwrap.dedent('\n'.join(
-        line for line in kept if line != '# ...')).splitlines()
-    made = [line if line == '# ...' else code.pop(0) for line in kept]
-    return '\n'.join(made + ['# ...'] * (after < len(lines)))
+    lines = source.splitlines()
+    first = next((i for i, line in enumerate(lines) if start in line), None)
+    last = None if first is None else next(
+        (i for i, line in enumerate(lines) if i >= first and end in line),
+        None)
+    if last is None:
+        raise DeckError(f'No lines from "{start}" to "{end}" in:\n{source}')
+    return '\n'.join(
+        ['# ...'] * (first > 0)
+        + textwrap.dedent('\n'.join(lines[first:last + 1])).splitlines()
+        + ['# ...'] * (last < len(lines) - 1))
 
 
 def local_links(source):
