@@ -1,77 +1,16 @@
 # The executable Faster R-CNN chapter. `make help` lists the targets.
 
-VENV := .venv
-BIN := $(VENV)/bin
-READY := $(VENV)/ready
+include tools/install.mk
+
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 LIBRARY := $(wildcard d2l_ext/*.py d2l_ext/*/*.py)
 
-# The newest Python that was tried; set PYTHON to choose another.
-PYTHONS := 3.13 3.12 3.11 3.10 3.9
-PYTHON ?= $(shell for p in $(PYTHONS:%=python%) python3 python; \
-	do $$p -c 'import ensurepip, sys; \
-	sys.exit(sys.version_info < (3, 9))' 2>/dev/null && \
-	{ echo $$p; break; }; done)
-
-# What people name may hold any character, an apostrophe, $ or a blank: it
-# reaches recipes through the environment, to the letter, as "$$IMAGES".
-ifeq ($(origin D2L_DATA_DIR),undefined)
-D2L_DATA_DIR := $(CURDIR)/data
-endif
-NAMED := VOC CLASSES IMAGES SUBMISSIONS NAME SEED WORKERS \
-	D2L_DATA_DIR D2L_VOC_DIR D2L_CLASSES
-$(foreach name,$(NAMED),$(if $(filter-out undefined,$(origin $(name))), \
-	$(eval override export $(name) := $$(value $(name)))))
-
-# VOC and CLASSES are short for these.
-ifneq ($(VOC),)
-override export D2L_VOC_DIR := $(VOC)
-endif
-ifneq ($(CLASSES),)
-override export D2L_CLASSES := $(CLASSES)
-endif
-# Notebooks run in another folder: a relative name would mislead them.
-ifneq ($(D2L_VOC_DIR),)
-ifeq ($(filter /% ~%,$(firstword $(D2L_VOC_DIR))),)
-override export D2L_VOC_DIR := $(CURDIR)/$(D2L_VOC_DIR)
-endif
-endif
-
-.DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: help setup run run-all test browser book pdf slides assignments \
-	grade clean-edition detector dist detect experiment results check-data \
-	doctor bench bench-check lab data outputs lock clean test-all-pythons
-.PHONY: images-named submissions-named FORCE
-
-help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | \
-	sed -E 's/^([a-z-]+):.*## */\1|/' | \
-	while IFS='|' read -r name what; do \
-	printf '  make %-16s %s\n' "$$name" "$$what"; done
-
-setup: $(READY)  ## install everything into .venv
-
-$(READY): requirements.lock pyproject.toml
-ifeq ($(strip $(PYTHON)),)
-	@echo 'No Python from 3.9 on was found that can make environments.'; \
-	echo 'Install one (Debian, Ubuntu: apt install python3 python3-venv),' \
-	'or name it:'; \
-	echo 'make PYTHON=/path/to/python3 ...'; exit 1
-else
-	@"$(PYTHON)" tools/check_system.py
-	@echo 'Installing everything into $(VENV) takes a few minutes, once.'
-	"$(PYTHON)" -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
-	--requirement requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
-	--editable .
-	@$(BIN)/python -c 'import d2l_ext' || { echo; \
-	echo 'MXNet does not load: `make doctor` looks for the cause.'; \
-	exit 1; }
-	@touch $@
-endif
+.PHONY: run run-all test browser book pdf slides assignments grade \
+	student-edition teacher-edition detector dist detect experiment results \
+	check-data bench bench-check data outputs lock clean \
+	test-all-pythons
+.PHONY: images-named submissions-named
 
 # Another data set is another run.
 build/data-set: FORCE
@@ -112,7 +51,7 @@ browser: $(READY)  ## look at the book and JupyterLab with Chromium
 book: $(READY)  ## make a web site of all notebooks in build/book
 	@$(BIN)/python tools/book.py build/book
 
-pdf: $(READY)  ## print the book into build/faster-rcnn.pdf (needs Chromium)
+pdf: $(READY)  ## print the book and each section as PDF (needs Chromium)
 	@$(BIN)/python tools/browser.py
 	@$(BIN)/python tools/book.py build/print --builder singlehtml > /dev/null
 	@$(BIN)/python tools/print_book.py build/print/index.html \
@@ -131,8 +70,11 @@ submissions-named:
 grade: submissions-named $(READY)  ## grade SUBMISSIONS=..., write build/grades
 	@$(BIN)/python tools/course/grade.py "$$SUBMISSIONS" build/grades
 
-clean-edition: $(READY)  ## write notebooks without outputs and solutions
-	@$(BIN)/python tools/course/clean_edition.py build/clean-edition
+student-edition: $(READY)  ## pack what students get, one zip file
+	@$(BIN)/python tools/course/editions.py students build/student-edition.zip
+
+teacher-edition: $(READY)  ## pack all of it, with solutions, one zip file
+	@$(BIN)/python tools/course/editions.py teachers build/teacher-edition.zip
 
 # Trained once; `make detector` trains it anew.
 build/detector/detector.json:
@@ -170,10 +112,6 @@ results: $(READY)  ## run experiments without a result, write docs/results.md
 check-data: $(READY)  ## report all that is wrong with the data set VOC=...
 	@$(BIN)/python tools/check_data.py
 
-# It tells what is wrong with .venv, or why there is none.
-doctor:  ## tell what the chapter would run on, and what to mend
-	@"$(or $(wildcard $(BIN)/python),$(PYTHON),python3)" tools/doctor.py
-
 bench: $(READY)  ## measure speed and memory, write docs/performance.md
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/python benchmarks/bench.py run
@@ -181,10 +119,6 @@ bench: $(READY)  ## measure speed and memory, write docs/performance.md
 
 bench-check:  ## compare the last measurement with its goals
 	$(BIN)/python benchmarks/bench.py check
-
-lab: $(READY)  ## open the notebooks in JupyterLab
-	@$(BIN)/python tools/prepare_data.py
-	$(BIN)/jupyter lab --notebook-dir=. notebooks/faster-rcnn.ipynb
 
 data: $(READY)  ## download Pascal VOC2012 (2 GB) and use it from then on
 	$(BIN)/python tools/fetch_voc2012.py

@@ -8,6 +8,8 @@ os.environ['D2L_TEST_MODE'] = '1'
 os.environ.pop('D2L_VOC_DIR', None)
 os.environ.pop('D2L_CLASSES', None)
 os.environ.setdefault('D2L_DATA_DIR', str(Path(__file__).parent / 'data'))
+# A cell that warns has an output more than the committed one.
+os.environ.pop('PYTHONWARNINGS', None)
 
 # Before MXNet, whose threads it sets.
 import d2l_ext  # noqa: F401  # isort: skip
@@ -31,6 +33,15 @@ class KernelInBuild(plugin.RunningKernel):
 
 
 plugin.RunningKernel = KernelInBuild
+
+
+def pytest_configure(config):
+    """Keep the cells of a notebook together, as their kernel is one.
+
+    What `pytest -n 2` asks for by itself would deal them out one by one.
+    """
+    if getattr(config.option, 'dist', 'no') in ('load', 'worksteal'):
+        config.option.dist = 'loadfile'
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,9 @@ if hasattr(os, 'sched_getaffinity'):
     os.environ.setdefault('OMP_NUM_THREADS',
                           str(len(os.sched_getaffinity(0))))
 
-from .runtime import cuda, numpy_names, numpy_numbers
+from .runtime import cuda, inline_figures, numpy_names, numpy_numbers
+
+inline_figures.choose_backend()
 
 # The loader does not find the libraries that pip installed.
 if cuda.version_of(cuda.GPU_BUILD):
@@ -27,16 +29,13 @@ if 'DMLC_ROLE' in os.environ:
     from .distributed.membership import join
     join()
 
-from d2l import mxnet as book
-from matplotlib_inline.backend_inline import set_matplotlib_formats
+from d2l import mxnet as _book
 
-# d2l 0.17 looks it up where IPython has it no longer.
-if not hasattr(book.display, 'set_matplotlib_formats'):
-    book.use_svg_display = lambda: set_matplotlib_formats('svg')
+inline_figures.mend(_book)
 
 from d2l.mxnet import *  # noqa: F403
 
-# Nor does MXNet understand how they print numbers.
+# MXNet does not understand how newer NumPys print numbers, either.
 if numpy_numbers.needed():
     numpy_numbers.mend()
 

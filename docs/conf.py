@@ -5,6 +5,7 @@ are committed in them, and the docstrings of d2l_ext.
 """
 import os
 import sys
+from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,12 +29,15 @@ extensions = [
     'sphinx_exercise',
     'sphinxcontrib.bibtex',
     'book_figures',
+    'book_files',
     'book_notebooks',
     'book_objects',
     'book_references',
+    'book_search',
     'book_solutions',
+    'book_terms',
 ]
-exclude_patterns = ['README.md']
+exclude_patterns = ['README.md', '_ext', 'slides']
 language = 'en'
 nitpicky = True
 
@@ -42,8 +46,8 @@ nb_execution_mode = 'off'
 nb_merge_streams = True
 # No widget works without a kernel; so nothing is fetched for them.
 nb_ipywidgets_js = {}
-myst_enable_extensions = ['amsmath', 'attrs_inline', 'colon_fence',
-                          'dollarmath']
+myst_enable_extensions = ['amsmath', 'attrs_block', 'attrs_inline',
+                          'colon_fence', 'dollarmath']
 myst_heading_anchors = 3
 
 numfig = True
@@ -59,6 +63,10 @@ mathjax_path = MATHJAX.name
 # The keyboard opens no menu: a formula is text to whoever passes by.
 mathjax3_config = {'options': {'enableMenu': False}}
 
+# Reveal.js carries a font for text, with its licence.
+FONTS = Path(distribution('sphinx-revealjs').locate_file(
+    'sphinx_revealjs/_static/revealjs/dist/theme/fonts/source-sans-pro'))
+
 bibtex_bibfiles = ['references.bib']
 bibtex_default_style = bibtex_reference_style = 'author_year'
 
@@ -72,18 +80,23 @@ napoleon_use_param = False
 napoleon_use_ivar = True
 
 # Addresses are asked for, never invented: where the project's repository can
-# be read on the web, and so be opened on mybinder.org.
+# be read on the web, and so be opened on mybinder.org; where the readers'
+# JupyterLab is.
 REPOSITORY = os.environ.get('BOOK_REPOSITORY', '')
+book_lab = os.environ.get('BOOK_LAB', '')
+# What students get has neither solutions nor the page for their teacher.
+if tags.has('students'):  # noqa: F821
+    suppress_warnings = ['toc.not_readable']
 
 html_theme = 'sphinx_book_theme'
 html_title = 'Faster R-CNN'
-html_static_path = ['_static', str(MATHJAX)]
+html_static_path = ['_static', str(MATHJAX), str(FONTS / 'LICENSE'),
+                    *map(str, FONTS.glob('*.woff'))]
 html_css_files = ['book.css']
 html_js_files = ['book.js']
+html_favicon = '_static/icon.svg'
 html_copy_source = True
 html_domain_indices = False
-# Without a server the excerpts could not be read; titles and headings can.
-html_show_search_summary = False
 html_last_updated_fmt = None
 # Dark or light as the reader's system is, until they choose.
 html_context = {'default_mode': 'auto'}

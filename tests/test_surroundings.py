@@ -86,6 +86,36 @@ def test_offline_in_a_checkout_that_may_not_be_written_to(checkout):
     run_nbval(checkout, prefix)
 
 
+def test_with_warnings_and_without_windows(checkout):
+    """As on servers, with the cells dealt out to two processes."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
+        source, execution_count=i + 1) for i, source in enumerate((
+            "import d2l_ext\nimport warnings\nx = 1\n"
+            "warnings.warn('for those who ask', ImportWarning)",
+            'from matplotlib import pyplot as plt\nassert x',
+            'x += 1\nfigure, axes = plt.subplots()', 'assert x == 2'))])
+    notebook.cells[2].outputs = [nbformat.v4.new_output(
+        'display_data', {'image/png': '', 'text/plain':
+                           '<Figure size 640x480 with 1 Axes>'})]
+    nbformat.write(notebook, checkout / 'notebooks' / 'figures.ipynb')
+    run_nbval(checkout, MPLBACKEND='Agg', PYTHONWARNINGS='default',
+              PYTEST_ADDOPTS='-n 2')
+
+
+def test_a_notebook_of_another_machine(tmp_path):
+    """It was saved with a kernel that is not there."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("print('done')")], metadata={
+            'kernelspec': {'name': 'conda-env-mine', 'language': 'python',
+                           'display_name': 'Mine'}})
+    nbformat.write(notebook, tmp_path / 'a.ipynb')
+    subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / 'run_notebook.py'),
+         str(tmp_path / 'a.ipynb'), str(tmp_path / 'b.ipynb')], check=True)
+    made = nbformat.read(tmp_path / 'b.ipynb', 4)
+    assert made.cells[0].outputs[0].text == 'done\n'
+
+
 SLOW = """import pathlib, time
 pathlib.Path('begun').touch()
 time.sleep(0 if pathlib.Path('quick').exists() else 60)

@@ -8,7 +8,8 @@ Sphinx wants them in one folder. Nothing is executed; any warning is an error,
 and then the book that was there stays.
 
 The environment variable BOOK_REPOSITORY may say where the project is on the
-web; pages then link to it and to mybinder.org.
+web; pages then link to it and to mybinder.org. BOOK_LAB may say where the
+readers' JupyterLab is, http://localhost:8888 for instance.
 """
 import argparse
 import os
@@ -18,9 +19,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
+from course import slides
+from nbconvert.preprocessors import TagRemovePreprocessor
 from sphinx.cmd.build import build_main
 
 ROOT = Path(__file__).parent.parent
+# These notebooks are nothing but solutions.
+SOLUTIONS = ('faster-rcnn-solutions',)
 
 
 def check_repository(address):
@@ -39,17 +45,57 @@ def check_repository(address):
     return found[1] if found else ''
 
 
-def gather(folder):
+def gather(folder, students=False):
     """Everything that the book is made of, in `folder`."""
-    # Slides and assignments are made of other sources, by other tools.
-    ignored = shutil.ignore_patterns('__pycache__', '.ipynb_checkpoints',
-                                     'slides', 'assignments')
+    # Assignments are made of other sources, by another tool.
+    ignored = shutil.ignore_patterns(
+        '__pycache__', '.ipynb_checkpoints', 'assignments',
+        *(['teaching.md'] if students else []))
     shutil.copytree(ROOT / 'docs', folder, ignore=ignored)
     shutil.copytree(ROOT / 'img', folder / 'img')
     (folder / 'notebooks').mkdir()
     for path in sorted((ROOT / 'notebooks').glob('*.ipynb')):
-        shutil.copy(path, folder / 'notebooks')
+        if not students:
+            shutil.copy(path, folder / 'notebooks')
+        elif path.stem not in SOLUTIONS:
+            nbformat.write(without_solutions(nbformat.read(path, 4)),
+                           folder / 'notebooks' / path.name)
     shutil.copy(ROOT / 'README.md', folder)
+
+
+def without_solutions(notebook):
+    """A notebook (NotebookNode) less the cells that solve its exercises."""
+    remove = TagRemovePreprocessor(enabled=True,
+                                   remove_cell_tags={'solution'})
+    return remove.preprocess(notebook, {})[0]
+
+
+def build(output, builder='html', students=False):
+    """Make the book, or its single page, in the folder `output`.
+
+    Raises
+    ------
+    SystemExit
+        When Sphinx finds fault with anything; the book that was there stays.
+    """
+    os.environ['BOOK_ROOT'] = str(ROOT)
+    os.environ['BOOK_REPOSITORY'] = check_repository(
+        os.environ.get('BOOK_REPOSITORY', ''))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent) as work:
+        sources, made = Path(work, 'sources'), Path(work, 'book')
+        gather(sources, students)
+        if builder == 'html':
+            slides.write(made / 'slides', notes=not students)
+        status = build_main([
+            '--quiet', '--fail-on-warning', '--keep-going',
+            *(['--tag', 'students'] if students else []),
+            '--builder', builder, '--doctree-dir',
+            str(Path(work, 'doctrees')), str(sources), str(made)])
+        if status:
+            sys.exit(status)
+        shutil.rmtree(output, ignore_errors=True)
+        made.rename(output)
 
 
 def main():
@@ -57,21 +103,7 @@ def main():
     parser.add_argument('output', type=Path)
     parser.add_argument('--builder', default='html')
     args = parser.parse_args()
-    os.environ['BOOK_ROOT'] = str(ROOT)
-    os.environ['BOOK_REPOSITORY'] = check_repository(
-        os.environ.get('BOOK_REPOSITORY', ''))
-    args.output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=args.output.parent) as work:
-        sources, made = Path(work, 'sources'), Path(work, 'book')
-        gather(sources)
-        status = build_main([
-            '--quiet', '--fail-on-warning', '--keep-going',
-            '--builder', args.builder, '--doctree-dir',
-            str(Path(work, 'doctrees')), str(sources), str(made)])
-        if status:
-            sys.exit(status)
-        shutil.rmtree(args.output, ignore_errors=True)
-        made.rename(args.output)
+    build(args.output, args.builder)
     print(f'Open {args.output / "index.html"}')
 
 

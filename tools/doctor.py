@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import json
 import os
 import platform
 import re
 import shlex
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 ROOT = Path(__file__).resolve().parent.parent
 # The file alone: its package would import MXNet.
@@ -67,6 +71,27 @@ def check_python():
             'Python', found,
             f'MXNet {MXNET} works with Python {lowest} to {highest} only.',
             f'rm -rf .venv && make setup PYTHON=/path/to/python{highest}')
+
+
+def check_folder():
+    """Whether d2l_ext is that of this folder: environments hold paths."""
+    try:
+        address = json.loads(metadata.distribution('d2l-ext').read_text(
+            'direct_url.json') or '{}').get('url', '')
+    except metadata.PackageNotFoundError:
+        address = ''
+    folder = Path(url2pathname(urlsplit(address).path)) if address else ROOT
+    if folder.resolve() == ROOT:
+        yield Finding('Folder', str(ROOT))
+        return
+    ours = Path(sys.prefix).resolve() == (ROOT / '.venv').resolve()
+    yield Finding(
+        'Folder', f'{ROOT}, with d2l_ext of {folder}',
+        f'The environment {sys.prefix} runs d2l_ext of {folder}, which is '
+        + ('another folder' if folder.is_dir() else 'gone')
+        + '. Was the project moved or copied together with it?',
+        'rm -rf .venv && make setup' if ours else
+        f'{PIP} install --no-deps --editable .')
 
 
 def check_numpy():
@@ -286,8 +311,9 @@ def check_import():
                   'If nothing above explains it:', remedy)
 
 
-CHECKS = (check_python, check_numpy, check_build, check_driver, check_gpus,
-          check_libraries, check_threads, check_data, check_import)
+CHECKS = (check_python, check_folder, check_numpy, check_build, check_driver,
+          check_gpus, check_libraries, check_threads, check_data,
+          check_import)
 
 
 def main():

@@ -3,6 +3,7 @@
     python tools/run_notebook.py notebooks/faster-rcnn.ipynb build/out.ipynb
 """
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -58,8 +59,11 @@ def main():
     args = parser.parse_args()
     notebook = nbformat.read(args.notebook, as_version=4)
     args.output.parent.mkdir(parents=True, exist_ok=True)
+    # Warnings that a shell asks for are no output of a cell.
+    os.environ.pop('PYTHONWARNINGS', None)
     client = VisibleClient(
-        notebook, timeout=None, record_timing=False,
+        # Whatever kernel it was saved with, on whatever machine.
+        notebook, kernel_name='python3', timeout=None, record_timing=False,
         # Kernels like to warn that they listen on this machine.
         extra_arguments=['--IPKernelApp.log_level=40'],
         on_cell_execute=announce(notebook),

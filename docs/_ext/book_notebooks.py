@@ -6,13 +6,13 @@ numbered and linked by Sphinx. What a reader downloads is the notebook itself.
 """
 import json
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from book_figures import place_figures
 
 FENCE = ':::'
 NBSP = '\N{NO-BREAK SPACE}'
-LAB = 'http://localhost:8888'
 
 
 def text(cell):
@@ -35,8 +35,14 @@ def link_pages(source):
 
 
 def keep_together(source):
-    """Figures and their signs, on one line of a narrow table."""
-    return re.sub(r' ?[±≤≥] ', lambda m: m[0].replace(' ', NBSP), source)
+    """Signs and their figures, on one line of a narrow table."""
+    return re.sub(r'([±≤≥]) ', rf'\1{NBSP}', source)
+
+
+def for_readers(source, students):
+    """Without what is for teachers only, or without the marks around it."""
+    return re.sub(r'^:::\{only\} teachers\n(.*?)^:::\n',
+                  '' if students else r'\1', source, flags=re.M | re.S)
 
 
 def link_objects(source):
@@ -52,6 +58,13 @@ def number_figures(source, stem):
                   f':alt: {m[1]}\n\n{m[4]}\n{FENCE}', source)
     return re.sub(r'Figure (\d)',
                   lambda m: f'{{numref}}`figure-{stem}-{m[1]}`', source)
+
+
+def caption_pictures(source):
+    """A picture on a line of its own is a figure; it tells what it shows."""
+    return re.sub(
+        r'^!\[([^\]]+)\]\((?!data:)([^)]+)\)$',
+        rf'{FENCE}{{figure}} \2\n:alt: \1\n\n\1.\n{FENCE}', source, flags=re.M)
 
 
 def number_equations(source, stem, count):
@@ -133,11 +146,43 @@ def gather_solutions(cells, stem):
     return result
 
 
-def describe(cell):
-    """The description of a picture, which nbconvert knows as `alt`."""
+def describe(cell, stem):
+    """The description of a picture, which nbconvert knows as `alt`.
+
+    Its caption is in the notebook, as MyST-NB asks for it.
+    """
     if 'alt' in cell['metadata']:
-        cell['metadata']['mystnb'] = {
-            'image': {'alt': cell['metadata']['alt']}}
+        shown = cell['metadata'].setdefault('mystnb', {})
+        shown['image'] = {'alt': cell['metadata']['alt']}
+        if 'figure' in shown:
+            shown['figure']['name'] = f'figure-{stem}-{cell["id"]}'
+
+
+def embed(cell):
+    """Pictures that were pasted into a cell, in place of their names."""
+    source = text(cell)
+    for name, kinds in cell.get('attachments', {}).items():
+        kind, data = next(iter(kinds.items()))
+        data = ''.join(data).replace('\n', '')
+        for written in (name, quote(name)):
+            source = source.replace(f'attachment:{written})',
+                                    f'data:{kind};base64,{data})')
+    return source
+
+
+def facts(stem, readme, exercises, slides):
+    """A line below the title: how long it takes, and what belongs to it."""
+    row = re.search(rf'^\| \[[^]]*\]\(notebooks/{stem}\.ipynb\) \| .*? \| '
+                    r'(\d+) min \| (\d+) (s|min) \|', readme, re.M)
+    parts = []
+    if row:
+        unit = {'s': 'seconds', 'min': 'minutes'}[row[3]]
+        parts.append(f'{row[1]} minutes to read, {row[2]} {unit} to run')
+    if exercises:
+        parts.append('[Exercises](#exercises)')
+    if slides:
+        parts.append(f'<a href="../slides/{stem}.html">Slides</a>')
+    return '{.facts}\n' + ' · '.join(parts)
 
 
 def prepare(notebook, stem):
@@ -146,42 +191,56 @@ def prepare(notebook, stem):
     equations = 0
     for cell in cells:
         if cell['cell_type'] == 'code':
-            describe(cell)
+            describe(cell, stem)
             continue
-        source = text(cell)
+        source = embed(cell)
         if source.startswith('## References'):
             source = bibliography(source, stem)
         elif source.startswith('## Exercises\n'):
             source = exercises(source, stem)
         source = number_figures(cite(source, stem), stem)
         source, equations = number_equations(source, stem, equations)
-        cell['source'] = link_objects(link_pages(source))
+        cell['source'] = link_objects(caption_pictures(link_pages(source)))
     return {**notebook, 'cells': cells}
+
+
+def add_facts(app, notebook, stem):
+    """Put the line of facts below the first line, the title."""
+    title = notebook['cells'][0]
+    exercises = any(text(cell).startswith('## Exercises\n')
+                    for cell in notebook['cells'])
+    deck = Path(app.outdir, 'slides', f'{stem}.html')
+    line = facts(stem, (app.srcdir / 'README.md').read_text('utf-8'),
+                 exercises, deck.exists())
+    title['source'] = re.sub(r'\n|$', f'\n\n{line}\n', text(title), count=1)
 
 
 def read(app, docname, content):
     """Called by Sphinx with the content of a file before it is parsed."""
-    name = PurePosixPath(docname)
+    name, students = PurePosixPath(docname), app.tags.has('students')
     if str(name.parent) == 'notebooks':
-        content[0] = json.dumps(prepare(json.loads(content[0]), name.name))
+        notebook = prepare(json.loads(content[0]), name.name)
+        if app.builder.name == 'html':
+            add_facts(app, notebook, name.name)
+        content[0] = json.dumps(notebook)
     else:
-        content[0] = keep_together(link_objects(link_pages(content[0])))
+        content[0] = keep_together(link_objects(caption_pictures(
+            link_pages(for_readers(content[0], students)))))
 
 
 def add_lab_button(app, pagename, templatename, context, doctree):
-    """Lead from a notebook's page to the notebook in a running JupyterLab.
-
-    The address is that of `make lab` on the reader's own computer.
-    """
-    if pagename.startswith('notebooks/'):
+    """Lead from a notebook's page to the notebook in a JupyterLab."""
+    if app.config.book_lab and pagename.startswith('notebooks/'):
         context['header_buttons'].insert(0, {
             'type': 'link', 'label': 'lab-button',
             'icon': 'fas fa-laptop-code', 'text': '',
-            'url': f'{LAB}/lab/tree/{pagename}.ipynb',
-            'tooltip': 'Open in JupyterLab (while "make lab" is running)'})
+            'url': f'{app.config.book_lab}/lab/tree/{pagename}.ipynb',
+            'tooltip': 'Open in JupyterLab'})
 
 
 def setup(app):
+    # The address of a JupyterLab, where readers have one.
+    app.add_config_value('book_lab', '', 'html')
     app.connect('source-read', read)
     # After the theme has made the list of buttons.
     app.connect('html-page-context', add_lab_button, priority=900)

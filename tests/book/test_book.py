@@ -1,5 +1,6 @@
 """The book: complete, linked, offline, and true to the notebooks."""
 import importlib
+import json
 import os
 import re
 import shutil
@@ -25,7 +26,8 @@ NAMES = sorted(path.stem for path in (ROOT / 'notebooks').glob('*.ipynb'))
 def pages(book):
     """Parsed pages by path."""
     return {path: BeautifulSoup(path.read_text('utf-8'), 'html.parser')
-            for path in book.rglob('*.html') if '_static' not in path.parts}
+            for path in book.rglob('*.html')
+            if not {'_static', 'slides'} & set(path.parts)}
 
 
 @pytest.fixture(scope='module')
@@ -174,12 +176,84 @@ def test_figures_and_formulas_are_numbered_and_cited(book, notebook_page,
     captions = [node.get_text() for node in
                 chapter.select('figcaption .caption-number')]
     assert [caption.strip() for caption in captions] == [
-        'Figure 4.1', 'Figure 4.2', 'Figure 4.3', 'Figure 4.4']
-    assert 'Figure 4.2' in [
-        node.get_text() for node in chapter.select('p a.reference')]
+        f'Figure 4.{number}' for number in range(1, len(captions) + 1)]
+    for node in chapter.select('p a.reference[href^="#figure-"]'):
+        assert node.get_text() in [caption.strip() for caption in captions]
     symbols = pages[book / 'reference' / 'symbols.html']
     cited = {node.get_text() for node in symbols.select('a.reference')}
     assert {'(2.1)', '(2.2)', '(2.3)', '(3.1)'} <= cited
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_every_figure_has_a_number_and_a_caption(notebook_page, name):
+    page, stem = notebook_page(name), f'figure-{name}-'
+    captions = {cell['id']: cell['metadata']['mystnb']['figure']['caption']
+                for cell in code_cells(read_notebook(f'{name}.ipynb'))
+                if 'alt' in cell['metadata']}
+    pictures = page.select('article img')
+    assert len(pictures) >= len(captions) > 4
+    for picture in pictures:
+        assert picture.find_parent('figure').select_one('.caption-number')
+    for cell, caption in captions.items():
+        figure = page.find(id=f'{stem}{cell}')
+        assert caption.replace("'", '\N{RIGHT SINGLE QUOTATION MARK}') in (
+            figure.figcaption.get_text())
+
+
+def test_a_page_says_how_long_it_takes_and_what_belongs_to_it(
+        notebook_page, book):
+    facts = notebook_page('rpn').select_one('.facts')
+    assert '25 minutes to read, 5 minutes to run' in facts.get_text()
+    links = [node['href'] for node in facts.select('a')]
+    assert links == ['#exercises', '../slides/rpn.html']
+    assert (book / 'slides' / 'rpn.html').is_file()
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_terms_and_references_explain_themselves(notebook_page, name):
+    terms = notebook_page(name).select('article a.term')
+    assert len(terms) > 3
+    for term in terms:
+        assert len(term['title']) > 30
+        assert not term.find_parent(['h1', 'h2', 'h3', 'a', 'pre', 'code'])
+    known = [node['href'] for node in terms if 'glossary' in node['href']]
+    assert len(known) == len(set(known))
+    # A map is no mean average precision.
+    assert 'map' not in [node.get_text() for node in terms]
+
+
+def test_no_page_carries_what_no_reader_needs(book, pages):
+    assert not list(book.rglob('*.map'))
+    for path, page in pages.items():
+        assert page.select_one('link[rel=icon]'), path
+        assert not page.select('a[href*=localhost]'), path
+    files = [path for path in book.rglob('*') if path.is_file()
+             and '_sources' not in path.parts]
+    assert max(path.stat().st_size for path in files) < 6e6
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_notebook_is_saved_from_a_folder(book, name):
+    """The script of each source hands over the source as it is."""
+    source = ROOT / 'notebooks' / f'{name}.ipynb'
+    script = (book / '_sources' / 'notebooks' / f'{name}.ipynb.js'
+              ).read_text('utf-8')
+    file, content = json.loads(
+        f'[{script.removeprefix("saveFile(").removesuffix(");")}]')
+    assert (file, content) == (f'{name}.ipynb', source.read_text('utf-8'))
+
+
+def test_a_picture_that_was_pasted_into_a_notebook():
+    cell = {'source': '![a](attachment:my%20p.png)', 'attachments': {
+        'my p.png': {'image/png': 'aGk=\n'}}}
+    assert book_notebooks.embed(cell) == '![a](data:image/png;base64,aGk=)'
+
+
+@pytest.mark.parametrize(('students', 'expected'), [
+    (False, 'a\nb\nc\n'), (True, 'a\nc\n')])
+def test_what_is_for_teachers_only(students, expected):
+    source = 'a\n:::{only} teachers\nb\n:::\nc\n'
+    assert book_notebooks.for_readers(source, students) == expected
 
 
 def letters(formula):
@@ -233,12 +307,15 @@ def test_a_name_in_the_text_leads_to_its_documentation(notebook_page):
 def test_pages_lead_to_the_repository_that_is_named(tmp_path):
     """With the book's settings, on a page of a book that builds at once."""
     address = 'https://github.com/someone/chapter'
-    for name in ('conf.py', 'references.bib'):
-        shutil.copy(ROOT / 'docs' / name, tmp_path)
+    for name in ('docs/conf.py', 'docs/references.bib', 'README.md'):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / 'reference').mkdir()
+    shutil.copy(ROOT / 'docs/reference/glossary.md', tmp_path / 'reference')
     shutil.copytree(ROOT / 'docs' / '_static', tmp_path / '_static')
     (tmp_path / 'notebooks').mkdir()
     (tmp_path / 'index.md').write_text(
-        '# Book\n\n```{toctree}\nnotebooks/page\n```\n')
+        '# Book\n\n```{toctree}\nnotebooks/page\nreference/glossary'
+        '\n```\n')
     cells = [nbformat.v4.new_markdown_cell('# Page')]
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={
         'kernelspec': {'name': 'python3', 'display_name': 'Python 3'}}),
@@ -247,6 +324,7 @@ def test_pages_lead_to_the_repository_that_is_named(tmp_path):
         [sys.executable, '-m', 'sphinx', '--quiet', '--fail-on-warning',
          tmp_path, tmp_path / 'made'], check=True,
         env={**os.environ, 'BOOK_ROOT': str(ROOT),
+             'BOOK_LAB': 'http://localhost:8888',
              'BOOK_REPOSITORY': book_builder.check_repository(
                  f'{address}.git')})
     page = BeautifulSoup((tmp_path / 'made/notebooks/page.html').read_text(

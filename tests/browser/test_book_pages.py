@@ -7,6 +7,7 @@ from helpers import ROOT
 
 SCREENSHOTS = ROOT / 'build' / 'screenshots' / 'book'
 LARGE, PHONE = (1280, 800), (390, 844)
+WIDTHS = (390, 768, 1440)
 SHOWN = ('index', 'notebooks/anchors', 'reference/symbols', 'api/boxes')
 # How light the ground is on which a picture lies: 0 black, 1 white.
 GROUND = """
@@ -31,7 +32,7 @@ def visit(new_page, book):
 def names(book):
     return sorted(path.relative_to(book).with_suffix('').as_posix()
                   for path in book.rglob('*.html')
-                  if '_static' not in path.parts)
+                  if not {'_static', 'slides'} & set(path.parts))
 
 
 def test_every_page_loads(visit, book):
@@ -43,31 +44,129 @@ def test_every_page_loads(visit, book):
             'img', 'nodes => nodes.filter(n => !n.naturalWidth).map('
             'n => n.src)')
         assert not broken
-        # A page as wide as the window: what is wider scrolls on its own.
-        page.set_viewport_size({'width': PHONE[0], 'height': PHONE[1]})
-        assert page.evaluate(
-            'document.documentElement.scrollWidth') <= PHONE[0], name
         page.close()
+
+
+# What is cut: wider than its box, which does not scroll; or it does, but
+# without a sign, or not by keyboard; or it lies under the formula's number.
+CUT = """
+() => {
+  const found = [];
+  for (const node of document.querySelectorAll(
+      'article :is(mjx-container[display=true], table, figure img)')) {
+    const box = node.closest('.pst-scrollable-table-container') ?? node;
+    const scrolls = box.scrollWidth > box.clientWidth + 1;
+    const edge = box.getBoundingClientRect();
+    const number = node.parentElement.querySelector('.eqno');
+    if ((scrolls && (!box.matches('.scrolls') || box.tabIndex !== 0))
+        || edge.right > innerWidth + 1 || edge.left < -1
+        || (number && number.getBoundingClientRect().left < edge.right - 1
+            && number.getBoundingClientRect().bottom > edge.top + 1
+            && number.getBoundingClientRect().top < edge.bottom - 1))
+      found.push(node.outerHTML.slice(0, 120));
+  }
+  return found;
+}
+"""
+
+
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+@pytest.mark.parametrize('width', WIDTHS)
+def test_nothing_is_cut_at_any_width(visit, book, width, scheme):
+    """A page as wide as the window: what is wider scrolls, with a sign."""
+    formulas = 0
+    for name in names(book):
+        page = visit(name, (width, 844), scheme)
+        formulas += set_formulas(page)
+        assert page.evaluate(
+            'document.documentElement.scrollWidth') <= width, name
+        assert not page.evaluate(CUT), name
+        page.close()
+    assert formulas > 7
+
+
+def test_the_wide_table_shows_all_columns_on_a_laptop(visit):
+    page = visit('results', (1440, 900))
+    assert page.locator('table').count() > 3
+    assert page.locator('.scrolls').count() == 0
+
+
+def set_formulas(page):
+    """Wait for them, and for their marks; returns how many there are."""
+    count = page.locator('article div.math').count()
+    if count:
+        page.wait_for_function('window.MathJax?.startup?.promise')
+        page.evaluate('MathJax.startup.promise.then(() => markScrolling())')
+    return count
 
 
 def test_formulas_are_set(visit):
     page = visit('reference/symbols')
-    page.wait_for_function('window.MathJax?.startup?.promise')
-    page.evaluate('MathJax.startup.promise.then(() => true)')
+    set_formulas(page)
     assert page.locator('mjx-container[display=true] svg').count() == 4
     assert page.locator('mjx-merror, [data-mjx-error]').count() == 0
 
 
-def test_the_search_finds_roi_pooling(visit):
+@pytest.mark.parametrize(('query', 'first', 'excerpt'), [
+    ('NMS', 'Non-Maximum Suppression', 'falling score'),
+    ('RoI pooling', '', 'RoI pooling'),
+    ('intersection over union', 'Intersection over Union', 'the area'),
+    ('mAP', '', 'mAP'), ('learning rate', 'Training', 'rate')])
+def test_the_search_finds_sections_with_excerpts(visit, query, first,
+                                                 excerpt):
     page = visit('index')
     page.keyboard.press('Control+k')
     field = page.locator('#pst-search-dialog input')
     field.wait_for()
-    field.fill('RoI pooling')
+    field.fill(query)
     field.press('Enter')
-    # Results appear one after the other.
-    page.locator('#search-results li a', has_text='Faster R-CNN').first.click()
-    page.wait_for_url('**/notebooks/faster-rcnn.html*')
+    result = page.locator('#search-results li').first
+    assert first in result.locator('a').inner_text()
+    assert 'd2l_ext' not in result.locator('a').inner_text()
+    assert excerpt in result.locator('.context').inner_text()
+    address = result.locator('a').get_attribute('href')
+    result.locator('a').click()
+    page.wait_for_url(f'**/{address.rsplit("/", 1)[-1]}')
+    assert page.locator(f'[id="{address.split("#")[1]}"]').count() == 1
+
+
+def test_a_search_for_nothing_that_is_there(visit):
+    page = visit('index')
+    page.goto(page.url.replace('index.html', 'search.html?q=xyzzy'))
+    page.get_by_text('did not match any documents').wait_for()
+
+
+def test_a_notebook_is_saved_from_a_folder(visit):
+    page = visit('notebooks/anchors')
+    page.locator('.dropdown-download-buttons button').first.click()
+    with page.expect_download() as saved:
+        page.locator('.btn-download-source-button').click()
+    assert saved.value.suggested_filename == 'anchors.ipynb'
+    assert saved.value.path().read_bytes() == (
+        ROOT / 'notebooks' / 'anchors.ipynb').read_bytes()
+
+
+@pytest.mark.parametrize('width', WIDTHS)
+def test_a_term_explains_itself_by_keyboard(visit, width):
+    page = visit('notebooks/rpn', (width, 844))
+    for term in page.locator('article a.term').all():
+        page.keyboard.press('Tab')
+        term.focus()
+        shown = term.evaluate(
+            "node => getComputedStyle(node, '::after').content")
+        assert len(shown) > 30
+        assert term.get_attribute('aria-description') in shown.replace(
+            '\\"', '"')
+        assert page.evaluate(
+            'document.documentElement.scrollWidth') <= width
+
+
+def test_the_font_is_the_one_that_is_shipped(visit):
+    page = visit('index')
+    page.evaluate('document.fonts.ready.then(() => true)')
+    assert page.evaluate(
+        "[...document.fonts].some(font => font.status === 'loaded' && "
+        "font.family.includes('Source Sans Pro'))")
 
 
 def test_figures_keep_a_light_ground_in_the_dark(visit, book):

@@ -78,9 +78,11 @@ def lab(tmp_path_factory):
             [sys.executable, '-m', 'jupyterlab', '--no-browser',
              '--allow-root', f'--port={port}', '--IdentityProvider.token=',
              '--ip=127.0.0.1', f'--notebook-dir={folder}',
-             '--LabApp.expose_app_in_browser=True',
-             '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate'
-             ], env=environment(folder), stdout=log, stderr=log)
+             '--LabApp.expose_app_in_browser=True'],
+            # As `make lab` has it.
+            env={**environment(folder),
+                 'JUPYTER_CONFIG_PATH': str(ROOT / 'tools' / 'lab')},
+            stdout=log, stderr=log)
     try:
         for _ in range(2 * LIMIT):
             try:
@@ -152,6 +154,9 @@ def test_a_notebook_runs_and_its_sliders_move(open_notebook, name):
     assert any('application/vnd.jupyter.widget-view+json' in cell['data']
                for cell in cells)
 
+    assert not page.locator('.widget-label').evaluate_all(
+        'nodes => nodes.filter(n => n.scrollWidth > n.clientWidth + 1).map('
+        'n => n.textContent)')
     slider = page.locator('.widget-slider [role=slider]').first
     slider.scroll_into_view_if_needed()
     picture = page.locator('.widget-output img').first
@@ -164,3 +169,11 @@ def test_a_notebook_runs_and_its_sliders_move(open_notebook, name):
         ' !== before', arg=before[1])
     assert float(slider.get_attribute('aria-valuenow')) > float(before[0])
     page.screenshot(path=SCREENSHOTS / f'{name}.png')
+
+
+def test_students_see_nothing_that_is_not_for_them(open_notebook):
+    page = open_notebook('anchors')
+    assert not page.evaluate(
+        "jupyterapp.commands.listCommands().filter("
+        "name => name.includes('nbgrader'))")
+    assert page.get_by_text('Jupyter news').count() == 0

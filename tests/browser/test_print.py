@@ -1,22 +1,68 @@
 """The book on paper."""
+import re
 import subprocess
 import sys
+from collections import Counter
 
+import pytest
 from helpers import ROOT
+from pypdf import PdfReader
 
 
-def test_the_print_has_every_section(tmp_path):
-    """As `make pdf` makes it."""
-    site, paper = tmp_path / 'print', tmp_path / 'book.pdf'
-    for command in (['book.py', site, '--builder', 'singlehtml'],
-                    ['print_book.py', site / 'index.html', paper]):
+@pytest.fixture(scope='module')
+def paper(tmp_path_factory):
+    """Path of the PDF, as `make pdf` makes it."""
+    folder = tmp_path_factory.mktemp('paper')
+    for command in (['book.py', folder / 'print', '--builder', 'singlehtml'],
+                    ['print_book.py', folder / 'print' / 'index.html',
+                     folder / 'book.pdf']):
         subprocess.run([sys.executable, ROOT / 'tools' / command[0],
                         *command[1:]], check=True)
-    content = paper.read_bytes()
-    assert content.startswith(b'%PDF')
-    assert 60 < content.count(b'/Type /Page\n') < 200
-    # Entries of the outline, in the encoding of PDF files.
+    return folder / 'book.pdf'
+
+
+def test_the_print_has_every_section(paper):
+    reader = PdfReader(paper)
+    assert 100 < len(reader.pages) < 250
+    titles = ' '.join(place.title for place in reader.outline
+                      if not isinstance(place, list))
     for title in ('Detection Data', 'Anchors', 'Region Proposal Networks',
                   'Faster R-CNN', 'Exercises Solved', 'References'):
-        assert title.encode('utf-16-be') in content or (
-            title.encode() in content), title
+        assert title in titles or title in str(reader.outline)
+
+
+def test_the_contents_name_the_pages(paper):
+    pages = [page.extract_text() for page in PdfReader(paper).pages]
+    assert 'An executable chapter' in pages[0]
+    listed = [row for page in pages[1:5] for row in re.findall(
+        r'^((?:\d\.)+ [^\n]+?) ?(\d+)$', page, re.M)]
+    assert len(listed) > 40
+    for title, number in listed:
+        assert title.split(' ', 1)[1] in pages[int(number) - 1], title
+
+
+def test_text_and_code_are_large_enough_to_read(paper):
+    sizes = Counter()
+
+    def count(text, cm, tm, font, size):
+        scale = abs(cm[3] or cm[1]) * abs(tm[3] or tm[1])
+        if text.strip() and font:
+            mono = 'Mono' in font['/BaseFont']
+            sizes[mono, round(size * scale, 1)] += len(text)
+    for page in PdfReader(paper).pages[5::7]:
+        page.extract_text(visitor_text=count)
+    assert sum(sizes.values()) > 20_000
+    mono = [size for kind, size in sizes if kind]
+    assert min(mono) >= 8.5
+    body = Counter({size: n for (kind, size), n in sizes.items() if not kind})
+    assert body.most_common(1)[0][0] >= 10
+
+
+def test_each_section_is_a_file(paper):
+    made = sorted(paper.with_suffix('').iterdir())
+    assert [path.name[0] for path in made] == list('12345')
+    for path in made:
+        pages = PdfReader(path).pages
+        assert 3 < len(pages) < 60
+        assert path.stem[2:].split('-')[0] in (
+            pages[0].extract_text().lower())

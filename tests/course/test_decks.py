@@ -1,11 +1,16 @@
 """The slides: one page a deck, complete, with notes and a clock."""
+import base64
+import io
 import re
+import shutil
 
+import nbformat
 import pytest
 import slides
 import yaml
 from bs4 import BeautifulSoup
 from helpers import ROOT, read_notebook, text
+from PIL import Image
 from slides import SECTIONS, DeckError, excerpt, local_links, read_deck
 
 
@@ -25,7 +30,7 @@ def slides_of(page):
 def test_a_deck_asks_the_network_for_nothing(pages, name):
     page = BeautifulSoup(pages[name], 'html.parser')
     assert 'Reveal.initialize' in pages[name]
-    assert len(page.select('script')) == 2
+    assert len(page.select('script')) == 4
     for tag in page.select('script, link, img, iframe, source, object'):
         for attribute in ('src', 'href', 'data'):
             assert tag.get(attribute, 'data:').startswith('data:')
@@ -111,6 +116,69 @@ def test_excerpts():
     for start, end in (('x', 'c'), ('c', 'b'), ('a', 'x')):
         with pytest.raises(DeckError, match='No lines from'):
             excerpt(code, start, end)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A copy of the decks and notebooks to change."""
+    for name in ('notebooks', 'docs/slides', 'img'):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    monkeypatch.setattr(slides, 'ROOT', tmp_path)
+    monkeypatch.setattr(slides, 'DECKS', tmp_path / 'docs' / 'slides')
+    return tmp_path
+
+
+def add_slide(project):
+    """As a teacher does in JupyterLab: a cell, a slide type, a picture."""
+    path = project / 'notebooks' / 'anchors.ipynb'
+    notebook = nbformat.read(path, 4)
+    stream = io.BytesIO()
+    Image.new('RGB', (40, 30), 'red').save(stream, 'PNG')
+    cell = nbformat.v4.new_markdown_cell(
+        '### Ours\n\n![a red area](attachment:my%20photo.png)', metadata={
+            'slideshow': {'slide_type': 'slide'}}, attachments={
+            'my photo.png': {'image/png': base64.b64encode(
+                stream.getvalue()).decode()}})
+    notebook.cells.insert(3, cell)
+    nbformat.write(notebook, path)
+
+
+def test_a_slide_of_the_teacher(project):
+    before = slides_of(slides.page_of('anchors'))
+    add_slide(project)
+    after = slides_of(slides.page_of('anchors'))
+    assert len(after) == len(before) + 1
+    ours, = [slide for slide in after if 'Ours' in slide.get_text()]
+    assert ours.img['src'].startswith('data:image/png;base64,')
+    assert 'of 45.' in ours.select_one('aside.notes').get_text()
+
+
+def test_a_bad_cell_costs_no_other_deck(project, tmp_path):
+    path = project / 'notebooks' / 'anchors.ipynb'
+    notebook = nbformat.read(path, 4)
+    notebook.cells[0].metadata.slideshow = {'slide_type': 'slid'}
+    nbformat.write(notebook, path)
+    fault, = slides.write(tmp_path / 'made')
+    assert fault.startswith('anchors: DeckError')
+    assert '"slid"' in fault
+    made = {page.stem for page in (tmp_path / 'made').iterdir()}
+    assert made == {*SECTIONS, 'index'} - {'anchors'}
+    assert 'anchors.html' not in (
+        tmp_path / 'made' / 'index.html').read_text('utf-8')
+
+
+def test_the_first_slide_says_what_the_shell_says(monkeypatch):
+    monkeypatch.setenv('COURSE', 'Vision <1>')
+    monkeypatch.setenv('DATE', '3 May')
+    first, *others = slides_of(slides.page_of('rpn'))
+    assert first.select_one('.occasion').get_text() == 'Vision <1> · 3 May'
+    assert not any(slide.select('.occasion') for slide in others)
+
+
+def test_students_get_no_notes():
+    page = slides.page_of('rpn', notes=False)
+    assert 'aside' not in {tag.name for slide in slides_of(page)
+                           for tag in slide.find_all()}
 
 
 def test_links_of_a_notebook_lead_to_decks():

@@ -205,8 +205,11 @@ def run_detect(*arguments):
         env={**os.environ, 'MPLBACKEND': 'agg'})
 
 
-def test_from_the_shell(tmp_path, small_detector, rng):
+def test_from_the_shell(tmp_path, small_detector, rng, monkeypatch):
     npx.set_np()
+    style = tmp_path / 'matplotlibrc'
+    style.write_text('savefig.dpi: 300\nsavefig.bbox: tight\n')
+    monkeypatch.setenv('MATPLOTLIBRC', str(style))
     pictures = tmp_path / 'in'
     pictures.mkdir()
     for name, size in (('a.jpg', (80, 60)), ('b.png', (33, 70))):

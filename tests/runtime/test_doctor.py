@@ -3,6 +3,7 @@
 The environments are made of symbolic links and empty packages, NVIDIA's
 driver and libraries of a few lines of C.
 """
+import json
 import os
 import shutil
 import subprocess
@@ -130,9 +131,24 @@ def test_nothing_is_wrong_here():
     topics = [line.split()[0] for line in done.stdout.splitlines() if line]
     assert done.returncode == 0, done.stdout
     assert [t for t in topics if t not in ('GPU', 'Note:')] == [
-        'Python', 'NumPy', 'MXNet', 'Driver', 'CUDA', 'Threads', 'Data',
-        'Import', 'The']
+        'Python', 'Folder', 'NumPy', 'MXNet', 'Driver', 'CUDA', 'Threads',
+        'Data', 'Import', 'The']
     assert 'MXNet computes on cpu(0)' in done.stdout
+
+
+@pytest.mark.parametrize('gone', [True, False])
+def test_an_environment_of_another_folder(tmp_path, gone):
+    """As after the project was renamed, or copied."""
+    environment = Environment(tmp_path / 'env', **GOOD, d2l_ext='0.1.0')
+    other = tmp_path / 'the first'
+    if not gone:
+        other.mkdir()
+    info = environment.site / 'd2l_ext-0.1.0.dist-info'
+    (info / 'direct_url.json').write_text(json.dumps({'url': other.as_uri()}))
+    said = environment.doctor()
+    assert f'runs d2l_ext of {other}, which is ' + (
+        'gone' if gone else 'another folder') in said
+    assert 'install --no-deps --editable .' in said
 
 
 def test_no_environment_and_no_python_that_fits(tmp_path):

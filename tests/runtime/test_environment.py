@@ -173,8 +173,11 @@ def test_the_gpu_environment_resolves(registry):
 
 
 def test_help_lists_every_target():
-    makefile = (ROOT / 'Makefile').read_text('utf-8').replace('\\\n', '')
-    phony = re.search(r'^\.PHONY: (.*)$', makefile, re.M)[1].split()
+    makefile = ''.join((ROOT / name).read_text('utf-8') for name in (
+        'Makefile', 'tools/install.mk')).replace('\\\n', '')
+    phony = {target for row in re.findall(r'^\.PHONY: (.*)$', makefile, re.M)
+             for target in row.split()} - {
+        'images-named', 'submissions-named', 'FORCE'}
     shown = subprocess.run(['make', 'help'], cwd=ROOT, capture_output=True,
                            text=True, check=True).stdout
     assert len(phony) > 10
@@ -183,8 +186,7 @@ def test_help_lists_every_target():
 
 
 def test_a_clear_word_where_no_python_fits(tmp_path):
-    (tmp_path / 'Makefile').write_text(
-        (ROOT / 'Makefile').read_text('utf-8'))
+    shutil.copy(ROOT / 'tools' / 'install.mk', tmp_path / 'Makefile')
     for name in ('requirements.lock', 'pyproject.toml'):
         (tmp_path / name).touch()
     result = subprocess.run(['make', 'setup', 'PYTHON='], cwd=tmp_path,
@@ -217,3 +219,20 @@ def test_every_name_of_d2l_is_there():
     for name in vars(d2l):
         if not name.startswith('_') and name not in own:
             assert getattr(d2l_ext, name) is getattr(d2l, name), name
+
+
+def test_make_says_that_a_project_was_moved(tmp_path):
+    shutil.copy(ROOT / 'tools' / 'install.mk', tmp_path / 'Makefile')
+    for name in ('requirements.lock', 'pyproject.toml', '.venv/ready',
+                 '.venv/bin/pip'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for place, stays in ((tmp_path, True), (tmp_path / 'first', False)):
+        (tmp_path / '.venv/bin/pip').write_text(
+            f'#!{place}/.venv/bin/python\n')
+        (tmp_path / '.venv/ready').touch()
+        done = subprocess.run(['make', 'setup'], cwd=tmp_path, text=True,
+                              capture_output=True)
+        assert (done.returncode == 0) == stays, done.stdout
+        assert ('moved or copied' in done.stdout) != stays
+        assert (tmp_path / '.venv/bin/pip').exists()

@@ -5,31 +5,43 @@
 What is on a slide comes from the committed notebooks: the metadata
 `slideshow.slide_type` of a cell says slide, subslide, fragment, notes or skip
 (in JupyterLab: the property inspector). What only a projector or a speaker
-needs is in docs/slides/SECTION.yml; docs/teaching.md explains the two.
+needs is in docs/slides/SECTION.yml; docs/teaching.md explains the two. COURSE,
+LECTURER and DATE in the environment are shown on the first slide.
 """
 import argparse
 import base64
 import html
 import json
+import os
 import re
+import sys
 import textwrap
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 import yaml
 from jinja2 import FileSystemLoader
 from nbconvert import SlidesExporter
+from pygments.formatters import HtmlFormatter
 
 ROOT = Path(__file__).parents[2]
 DECKS = ROOT / 'docs' / 'slides'
 # The package carries reveal.js and its licence; nothing else of it is used.
 REVEAL = Path(metadata.distribution('sphinx-revealjs').locate_file(
     'sphinx_revealjs/_static/revealjs'))
+MATHJAX = Path(find_spec('sphinx-mathjax-offline').origin).parent / (
+    'static/mathjax/tex-svg.js')
 SECTIONS = ['detection-data', 'anchors', 'rpn', 'faster-rcnn']
 SLIDE_TYPES = {'slide', 'subslide', 'fragment', '-', 'notes', 'skip'}
 FIELDS = {'text', 'minutes', 'notes', 'from', 'to', 'code', 'output', 'alt',
-          'layout', 'moving'}
+          'layout', 'figure', 'moving'}
+# Minutes for a slide that the deck does not mention.
+MINUTES = 1
+# What the first slide says about the lesson, if the shell says it.
+OCCASION = ('COURSE', 'LECTURER', 'DATE')
 # Figures that move.
 FIGURES = ROOT / 'docs' / '_static' / 'figures'
 FIGURE = '<div class="moving-figure" data-figure="{}"></div>'
@@ -135,9 +147,28 @@ def local_links(source):
     return re.sub(r'\]\(([\w-]+)\.ipynb\)', r'](\1.html)', source)
 
 
-def markdown(source, kind, **data):
-    return nbformat.v4.new_markdown_cell(local_links(source), metadata={
+def markdown(source, kind, attachments=None, **data):
+    cell = nbformat.v4.new_markdown_cell(local_links(source), metadata={
         'slideshow': {'slide_type': kind, 'data': data}})
+    if attachments:
+        # JupyterLab writes a name as in an address: my%20photo.png.
+        cell.attachments = attachments | {
+            quote(name): data for name, data in attachments.items()}
+    return cell
+
+
+def borrow(place, alt):
+    """The figure of a cell in any notebook, named as NOTEBOOK/CELL."""
+    name, _, key = place.partition('/')
+    path = ROOT / 'notebooks' / f'{name}.ipynb'
+    for cell in nbformat.read(path, 4).cells if path.exists() else []:
+        if cell.id == key and cell.cell_type == 'code':
+            made, = cells_of(cell, {'code': False, 'alt': alt})
+            made.metadata.slideshow.slide_type = '-'
+            made.outputs = [output for output in made.outputs
+                            if 'image/png' in output.get('data', {})]
+            return made
+    raise DeckError(f'figure {place}: there is no such cell.')
 
 
 def cells_of(cell, entry):
@@ -145,7 +176,11 @@ def cells_of(cell, entry):
     kind = slide_type(cell)
     data = {'layout': entry['layout']} if 'layout' in entry else {}
     if cell.cell_type == 'markdown':
-        return [markdown(entry.get('text', cell.source), kind, **data)]
+        made = [markdown(entry.get('text', cell.source), kind,
+                         cell.get('attachments'), **data)]
+        if 'figure' in entry:
+            made.append(borrow(entry['figure'], entry.get('alt', '')))
+        return made
     made = []
     if 'text' in entry:
         made.append(markdown(entry['text'], kind, **data))
@@ -168,6 +203,13 @@ def cells_of(cell, entry):
     return [*made, cell]
 
 
+def speak(entry, clock):
+    """The notes of a slide, and the minute at which it ends."""
+    end = clock + entry.get('minutes', MINUTES)
+    return markdown(f'*Minutes {clock} to {end} of 45.* '
+                    f'{entry.get("notes", "")}', 'notes'), end
+
+
 def slides(name):
     """The notebook of a deck: what is shown and, once a slide, its notes."""
     notebook, deck = read_deck(name)
@@ -176,42 +218,69 @@ def slides(name):
         kind = slide_type(cell)
         if kind == 'skip':
             continue
+        if kind == 'notes' and notes is None:
+            raise DeckError(f'{name}.ipynb, cell {cell.id}: notes before the '
+                            'first slide.')
         if kind == 'notes':
             notes.source += f'\n\n{local_links(cell.source)}'
             continue
         entry = deck['cells'].get(cell.id, {})
         added = cells_of(cell, entry)
         if kind in ('slide', 'subslide'):
-            end = clock + entry['minutes']
-            notes = markdown(f'*Minutes {clock} to {end} of 45.* '
-                             f'{entry["notes"]}', 'notes')
+            notes, clock = speak(entry, clock)
             added.insert(1, notes)
-            clock = end
         made += added
     notebook.cells = made
     notebook.metadata.title = deck['title']
+    occasion = ' · '.join(filter(None, (
+        os.environ.get(name, '').strip() for name in OCCASION)))
+    if made and occasion:
+        made[0].source += (
+            f'\n\n<p class="occasion">{html.escape(occasion)}</p>')
     return notebook
 
 
-def page_of(name):
+def font_faces():
+    """Reveal.js's own font for text, as part of the page."""
+    folder = REVEAL / 'dist/theme/fonts/source-sans-pro'
+    style = (folder / 'source-sans-pro.css').read_text('utf-8')
+
+    def embed(match):
+        data = base64.b64encode((folder / match[1]).read_bytes()).decode()
+        return f'src: url(data:font/woff;base64,{data})'
+    # Of each weight the file that all browsers of today read.
+    return re.sub(r"src: url\('[^']*\.eot'\);\s*src: [^;]*?"
+                  r"url\('([^']*\.woff)'\)[^;]*", embed, style)
+
+
+def page_of(name, notes=True):
     """One deck as one page, reveal.js and pictures included."""
     exporter = SlidesExporter(
         embed_images=True, template_file='deck.html.j2',
         extra_loaders=[FileSystemLoader(DECKS)])
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     exporter.exclude_anchor_links = True
-    parts = {
-        'script': ['dist/reveal.js', 'plugin/notes/notes.js'],
-        'style': ['dist/reset.css', 'dist/reveal.css']}
-    assets = {kind: '\n'.join((REVEAL / path).read_text('utf-8')
-                              for path in paths)
-              for kind, paths in parts.items()}
-    assets['style'] += (DECKS / 'deck.css').read_text('utf-8')
+    scripts = [REVEAL / 'dist/reveal.js', REVEAL / 'plugin/notes/notes.js']
+    styles = [REVEAL / 'dist/reset.css', REVEAL / 'dist/reveal.css',
+              DECKS / 'deck.css']
+    assets = {
+        'script': read_all(scripts), 'math': read_all([MATHJAX]),
+        'style': font_faces() + HtmlFormatter(
+            style='a11y-high-contrast-light').get_style_defs('.highlight')
+        + read_all(styles)}
     assets['style'] += (FIGURES / 'figures.css').read_text('utf-8')
     assets['script'] += figure_scripts(read_deck(name)[1])
-    page, _ = exporter.from_notebook_node(slides(name), resources={
+    notebook = slides(name)
+    if not notes:
+        notebook.cells = [cell for cell in notebook.cells
+                          if slide_type(cell) != 'notes']
+    page, _ = exporter.from_notebook_node(notebook, resources={
         'metadata': {'name': name, 'path': str(ROOT)}, 'deck': assets})
     return page
+
+
+def read_all(paths):
+    return '\n'.join(path.read_text('utf-8') for path in paths)
 
 
 INDEX = """<!DOCTYPE html>
@@ -234,27 +303,56 @@ turns the screen black.</p>
 """
 
 
-def index():
+def index(names):
     """A page that lists the decks."""
     items = []
-    for name in SECTIONS:
-        _, deck = read_deck(name)
-        minutes = sum(entry.get('minutes', 0)
-                      for entry in deck['cells'].values())
+    for name in names:
+        notebook, deck = read_deck(name)
+        minutes = sum(deck['cells'].get(cell.id, {}).get('minutes', MINUTES)
+                      for cell in notebook.cells
+                      if slide_type(cell) in ('slide', 'subslide'))
         items.append(f'<li><a href="{name}.html">{html.escape(deck["title"])}'
                      f'</a>: lesson {deck["lesson"]}, {minutes} minutes</li>')
     return INDEX.format(items='\n'.join(items))
+
+
+def write(folder, notes=True):
+    """Write all decks into `folder`; a bad one costs no other.
+
+    Parameters
+    ----------
+    folder : Path
+    notes : bool
+        Whether to write what is for the speaker only.
+
+    Returns
+    -------
+    list of str
+        What is wrong, a line for each deck that was not written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written, faults = [], []
+    for name in SECTIONS:
+        try:
+            page = page_of(name, notes)
+        # Whatever a deck or a notebook holds, the next one is made.
+        except Exception as error:
+            faults.append(f'{name}: {type(error).__name__}: {error}')
+            continue
+        (folder / f'{name}.html').write_text(page, encoding='utf-8')
+        written.append(name)
+    (folder / 'index.html').write_text(index(written), encoding='utf-8')
+    return faults
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folder', type=Path)
     folder = parser.parse_args().folder
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in SECTIONS:
-        (folder / f'{name}.html').write_text(page_of(name), encoding='utf-8')
-    (folder / 'index.html').write_text(index(), encoding='utf-8')
+    faults = write(folder)
     print(f'The slides: {folder / "index.html"}')
+    if faults:
+        sys.exit('These decks were not made:\n' + '\n'.join(faults))
 
 
 if __name__ == '__main__':

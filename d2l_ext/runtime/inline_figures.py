@@ -1,0 +1,28 @@
+"""Figures below a notebook's cells, wherever its kernel was started.
+
+Matplotlib and the package `d2l` look up names that IPython has moved.
+"""
+import os
+from types import ModuleType
+
+import matplotlib
+from IPython import get_ipython
+from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+__all__ = []
+
+
+def choose_backend() -> None:
+    """Show figures inline, even where the shell asks for windows or none.
+
+    With any other backend Matplotlib 3.7 misses a name of IPython's.
+    """
+    if (hasattr(get_ipython(), 'kernel')
+            and not os.environ.get('MPLBACKEND', '').startswith('module://')):
+        matplotlib.use('module://matplotlib_inline.backend_inline')
+
+
+def mend(book: ModuleType) -> None:
+    """Let `d2l` 0.17 choose SVG in an IPython of today."""
+    if not hasattr(book.display, 'set_matplotlib_formats'):
+        book.use_svg_display = lambda: set_matplotlib_formats('svg')

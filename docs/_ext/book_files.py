@@ -1,0 +1,32 @@
+"""A Sphinx extension: files of the finished book, as readers without a server
+need them, and nothing that no reader needs.
+"""
+import json
+from pathlib import Path
+
+# A browser that shows a page from a folder saves no file beside it, but what
+# a script hands over: book.js loads these.
+SAVE = 'saveFile({}, {});'
+
+
+def complete(app, exception):
+    if exception or app.builder.name != 'html':
+        return
+    made = Path(app.outdir)
+    for path in (made / '_sources').rglob('*.*'):
+        path.with_name(f'{path.name}.js').write_text(SAVE.format(
+            json.dumps(path.name), json.dumps(path.read_text('utf-8'))),
+            encoding='utf-8')
+
+
+def drop_maps(app, exception):
+    """Maps lead developers of the theme to its sources, and are large."""
+    if not exception:
+        for path in Path(app.outdir).rglob('*.map'):
+            path.unlink()
+
+
+def setup(app):
+    app.connect('build-finished', complete)
+    app.connect('build-finished', drop_maps)
+    return {'parallel_read_safe': True, 'parallel_write_safe': True}
