@@ -18,7 +18,7 @@ PYTHON ?= $(shell for p in $(PYTHONS:%=python%) python3 python; \
 ifeq ($(origin D2L_DATA_DIR),undefined)
 D2L_DATA_DIR := $(CURDIR)/data
 endif
-NAMED := VOC CLASSES IMAGES SUBMISSIONS NAME SEED WORKERS \
+NAMED := VOC CLASSES IMAGES SUBMISSIONS GRADES NAME SEED WORKERS \
 	D2L_DATA_DIR D2L_VOC_DIR D2L_CLASSES
 $(foreach name,$(NAMED),$(if $(filter-out undefined,$(origin $(name))), \
 	$(eval override export $(name) := $$(value $(name)))))
@@ -129,7 +129,8 @@ submissions-named:
 	'make grade SUBMISSIONS=FOLDER'; exit 1; }
 
 grade: submissions-named $(READY)  ## grade SUBMISSIONS=..., write build/grades
-	@$(BIN)/python tools/course/grade.py "$$SUBMISSIONS" build/grades
+	@$(BIN)/python tools/course/grade.py -- "$$SUBMISSIONS" \
+	"$${GRADES:-build/grades}"
 
 clean-edition: $(READY)  ## write notebooks without outputs and solutions
 	@$(BIN)/python tools/course/clean_edition.py build/clean-edition
@@ -200,5 +201,6 @@ lock: $(READY)  ## choose new versions of everything
 	--custom-compile-command 'make lock' \
 	--output-file requirements.lock pyproject.toml
 
-clean:  ## remove what was built; .venv and data stay
-	rm -rf build
+clean:  ## remove what was built; .venv, data and build/grades stay
+	@test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name grades \
+	-exec rm -rf {} +
