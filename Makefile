@@ -68,7 +68,8 @@ submissions-named:
 	'make grade SUBMISSIONS=FOLDER'; exit 1; }
 
 grade: submissions-named $(READY)  ## grade SUBMISSIONS=..., write build/grades
-	@$(BIN)/python tools/course/grade.py "$$SUBMISSIONS" build/grades
+	@$(BIN)/python tools/course/grade.py -- "$$SUBMISSIONS" \
+	"$${GRADES:-build/grades}"
 
 student-edition: $(READY)  ## pack what students get, one zip file
 	@$(BIN)/python tools/course/editions.py students build/student-edition.zip
@@ -134,5 +135,6 @@ lock: $(READY)  ## choose new versions of everything
 	--custom-compile-command 'make lock' \
 	--output-file requirements.lock pyproject.toml
 
-clean:  ## remove what was built; .venv and data stay
-	rm -rf build
+clean:  ## remove what was built; .venv, data and build/grades stay
+	@test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name grades \
+	-exec rm -rf {} +

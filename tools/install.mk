@@ -22,7 +22,7 @@ MOVED := $(shell test ! -e $(READY) || grep -qsF \
 ifeq ($(origin D2L_DATA_DIR),undefined)
 D2L_DATA_DIR := $(CURDIR)/data
 endif
-NAMED := VOC CLASSES IMAGES SUBMISSIONS NAME SEED WORKERS \
+NAMED := VOC CLASSES IMAGES SUBMISSIONS GRADES NAME SEED WORKERS \
 	D2L_DATA_DIR D2L_VOC_DIR D2L_CLASSES
 $(foreach name,$(NAMED),$(if $(filter-out undefined,$(origin $(name))), \
 	$(eval override export $(name) := $$(value $(name)))))

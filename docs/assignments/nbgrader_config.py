@@ -5,7 +5,7 @@ course folder below build/, where nbgrader finds it by its name.
 """
 import os
 
-c = get_config()  # noqa: F821
+c = get_config()
 
 c.CourseDirectory.course_id = 'faster-rcnn'
 

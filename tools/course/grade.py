@@ -2,340 +2,263 @@
 
     python tools/course/grade.py SUBMISSIONS build/grades
 
-SUBMISSIONS holds either a folder for each student, with the notebook in it,
-or a notebook for each student, named like the student. The open question is
-graded by hand, in SUBMISSIONS/points-by-hand.csv, which is made by the first
-call and read by the next ones. docs/teaching.md says more.
-
-Code of students runs on this machine. It is stopped when it takes too long or
-too much memory; it is not locked in.
+SUBMISSIONS holds for each student a folder, a notebook or an archive, named
+like the student. The open question is graded by hand, in a table beside the
+marks. docs/teaching.md says more.
 """
 import argparse
-import csv
+import hashlib
+import json
 import os
-import resource
-import shutil
-import subprocess
+import secrets
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import NamedTuple, Optional
 
-import nbformat
-import psutil
-from assignments import (
-    NAME,
-    SOURCE,
-    CourseError,
-    environment,
-    make_course,
-    nbgrader,
-)
-from bs4 import BeautifulSoup
-from nbgrader.api import Gradebook
+import feedback
+import marks
+import sandbox
+import similar
+import submissions
+from assignments import SOURCE, CourseError
+from tables import prepare_by_hand, same_words, table, write_whole
 
-BY_HAND = 'points-by-hand.csv'
-# The cell that a person grades.
-OPEN = 'open_question'
 CELL_SECONDS = int(os.environ.get('CELL_SECONDS', 30))
-# Loading MXNet, and a few cells that use up their time.
-SUBMISSION_SECONDS = 300 + 6 * CELL_SECONDS
-MEMORY = 6 * 2**30
+# Marks that these files made hold as long as they are the same.
+MAKERS = [SOURCE, Path(marks.__file__), sandbox.WORKER]
 
 
-class Submission(NamedTuple):
-    """What a student handed in.
-
-    `notebook` is None where there is nothing to grade; `remarks` say why, or
-    what a teacher should know.
-    """
-
-    student: str
-    notebook: Optional[Path]
-    remarks: list
+def file_name(student, ending):
+    """A name for a student's file; names of files are 255 bytes at most."""
+    name = student
+    if len(student.encode()) > 200:
+        name = f'{student[:50]}-{hashlib.sha256(student.encode()).hexdigest()}'
+    return name + ending
 
 
-def grade_ids(notebook):
-    """Names of the cells that nbgrader knows."""
-    return {cell.metadata['nbgrader']['grade_id'] for cell in notebook.cells
-            if 'grade_id' in cell.metadata.get('nbgrader', {})}
-
-
-def inspect(student, path):
-    """A submission, with remarks on what is not as it was handed out."""
-    remarks = []
-    if path.is_dir():
-        found = sorted(item for item in path.rglob('*.ipynb')
-                       if '.ipynb_checkpoints' not in item.parts)
-        named = [item for item in found if item.name == f'{NAME}.ipynb']
-        if not found:
-            return Submission(student, None, ['there is no notebook'])
-        if len(named or found) > 1:
-            return Submission(student, None, [
-                'several notebooks: ' + ', '.join(
-                    str(item.relative_to(path)) for item in found)])
-        path, = named or found
-        if not named:
-            remarks.append(f'the notebook was renamed to {path.name}')
-    try:
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)
-        known = grade_ids(notebook)
-    except Exception as error:  # whatever can be wrong with a file
-        reason = (str(error) or type(error).__name__).splitlines()[0][:100]
-        return Submission(student, None, [
-            f'{path.name} is not a notebook that can be read ({reason})'])
-    expected = grade_ids(nbformat.read(SOURCE, as_version=4))
-    if not known & expected:
-        return Submission(student, None, [
-            f'{path.name} has no cell of the assignment'])
-    if expected - known:
-        remarks.append('cells are missing: '
-                       + ', '.join(sorted(expected - known)))
-    return Submission(student, path, remarks)
-
-
-def find_submissions(folder):
-    """All submissions of a folder, by name of the student."""
-    found = []
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith('.') or path.name == BY_HAND:
-            continue
-        if path.is_dir() or path.suffix == '.ipynb':
-            student = path.name if path.is_dir() else path.stem
-            found.append(inspect(student, path))
-        else:
-            print(f'Not a submission: {path.name}')
-    return found
-
-
-def run_limited(command, seconds, log, memory=MEMORY, **options):
-    """Run a command; when time is over, end it and all that it started.
+class Grades:
+    """The folder of results, which is whole at any moment.
 
     Parameters
     ----------
-    command : list of str
-    seconds, memory : int
-        What it may take; the memory, in bytes, holds for each process.
-    log : pathlib.Path
-        Gets what the command says.
-    **options
-        As for `subprocess.Popen`.
-
-    Returns
-    -------
-    int or None
-        The return code, None when the time was over.
-    """
-    def limit():
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    with log.open('w', encoding='utf-8') as file:
-        process = subprocess.Popen(
-            command, preexec_fn=limit, stdin=subprocess.DEVNULL, stdout=file,
-            stderr=subprocess.STDOUT, **options)
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        started = [process, *psutil.Process(process.pid).children(True)]
-        for one in started:
-            try:
-                one.kill()
-            except psutil.NoSuchProcess:
-                continue
-        process.wait()
-        return None
-
-
-def autograde(course, key, submission, log):
-    """Run the tests on a submission; what went wrong comes as remarks.
-
-    Returns
-    -------
-    bool
-        Whether there is something to give marks for.
-    """
-    _, notebook, remarks = submission
-    folder = course / 'submitted' / key / NAME
-    folder.mkdir(parents=True)
-    shutil.copy(notebook, folder / f'{NAME}.ipynb')
-    code = run_limited(
-        [sys.executable, '-m', 'nbgrader', 'autograde', NAME, '--student',
-         key], SUBMISSION_SECONDS, log, cwd=course, env=environment(course))
-    graded = course / 'autograded' / key / NAME / f'{NAME}.ipynb'
-    if code is None:
-        remarks.append(f'not graded: stopped after {SUBMISSION_SECONDS} s, '
-                       'for it could not be interrupted')
-        return False
-    if code or not graded.is_file():
-        died = 'Kernel died' in log.read_text('utf-8')
-        remarks.append('not graded: ' + (
-            'a cell ended the kernel' if died else f'see {log}'))
-        return False
-    log.unlink()
-    late = [cell.metadata.get('nbgrader', {}).get('grade_id', 'a cell')
-            for cell in nbformat.read(graded, as_version=4).cells
-            for output in cell.get('outputs', [])
-            if output.get('ename') == 'CellTimeoutError']
-    if late:
-        remarks.append(f'stopped after {CELL_SECONDS} s: {", ".join(late)}')
-    return True
-
-
-def read_by_hand(folder):
-    """Points and comments by student from the teacher's own table.
-
-    Raises
-    ------
-    CourseError
-        When the table has other columns or points that are no numbers.
-    """
-    path = folder / BY_HAND
-    if not path.is_file():
-        return {}
-    with path.open(encoding='utf-8-sig', newline='') as file:
-        rows = list(csv.DictReader(file))
-    given = {}
-    for number, row in enumerate(rows, 2):
-        try:
-            points = float(row['points']) if row['points'].strip() else None
-            given[row['student']] = points, row['comment'] or ''
-        except (KeyError, TypeError, ValueError, AttributeError):
-            raise CourseError(
-                f'{path}, line {number}: there should be a student, points '
-                '(a number, or nothing) and a comment.') from None
-    return given
-
-
-def marks_of(course, key, by_hand):
-    """Points of a student by task, None where a person has to give them."""
-    marks = {}
-    with Gradebook(f'sqlite:///{(course / "gradebook.db").resolve()}',
-                   'faster-rcnn') as gradebook:
-        submission = gradebook.find_submission_notebook(NAME, NAME, key)
-        for grade in submission.grades:
-            if grade.name == OPEN and by_hand and by_hand[0] is not None:
-                if not 0 <= by_hand[0] <= grade.max_score:
-                    raise CourseError(
-                        f'{BY_HAND}: {by_hand[0]:g} points for a question of '
-                        f'{grade.max_score:g}.')
-                grade.manual_score = by_hand[0]
-                comment = gradebook.find_comment(OPEN, NAME, NAME, key)
-                comment.manual_comment = by_hand[1]
-                gradebook.db.commit()
-            task, points = grade.name.split('-')[0], grade.score
-            if grade.manual_score is None and grade.auto_score is None:
-                marks[task] = None
-            else:
-                marks[task] = marks.get(task, 0) + points
-    return marks
-
-
-def complete(page, student, read):
-    """Feedback that runs nothing and asks the network for nothing.
-
-    Parameters
-    ----------
-    page : str
-        HTML as nbgrader made it.
-    student : str
-    read : bool
-        Whether the open question has got its points.
-    """
-    soup = BeautifulSoup(page, 'html.parser')
-    soup.html['lang'] = 'en'
-    soup.title.string = f'{student}: {NAME}'
-    # Columns of tables touch each other otherwise.
-    style = soup.new_tag('style')
-    style.string = 'td, th { padding: 0 .7em .2em 0; }'
-    soup.head.append(style)
-    # nbgrader calls all tests alike, and what nobody has read a zero.
-    for link in soup.select('#toc a'):
-        link.string = link['href'].lstrip('#')
-        if link.string == OPEN and not read:
-            link.next_sibling.replace_with(' (not read yet)')
-    for tag in soup.select('script, iframe, object, embed, link'):
-        tag.decompose()
-    for tag in soup.select('[src]'):
-        if not tag['src'].startswith('data:'):
-            tag.decompose()
-    return str(soup)
-
-
-def write_table(path, rows, columns):
-    # With a mark at its beginning, so that spreadsheets read it as UTF-8.
-    with path.open('w', encoding='utf-8-sig', newline='') as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def points_by_task():
-    """How many points there are, by task, in the order of the notebook."""
-    points = {}
-    for cell in nbformat.read(SOURCE, as_version=4).cells:
-        of_cell = cell.metadata.get('nbgrader', {})
-        if 'points' in of_cell:
-            task = of_cell['grade_id'].split('-')[0]
-            points[task] = points.get(task, 0) + of_cell['points']
-    return points
-
-
-def grade(folder, output):
-    """Grade all submissions of a folder.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        The submissions; points-by-hand.csv is added to it if it is missing.
     output : pathlib.Path
-        Gets marks.csv and the folder feedback.
+    found : list of Submission
+    assignment : Assignment
+    given : dict
+        Points by hand.
+    """
+
+    def __init__(self, output, found, assignment, given):
+        self.output, self._found, self._given = output, found, given
+        self._assignment = assignment
+        self._alike = similar.alike(found, assignment.open)
+        self._results = {}
+        for name in 'results', 'feedback':
+            (output / name).mkdir(exist_ok=True)
+        seed = output / 'results' / 'seed.json'
+        if not seed.exists():
+            write_whole(seed, json.dumps(secrets.randbits(64)).encode())
+        # The same numbers for all, which nobody knows before.
+        self.seed = json.loads(seed.read_bytes())
+        makers = b''.join(path.read_bytes() for path in MAKERS)
+        self._made_by = hashlib.sha256(makers).hexdigest()
+
+    def fingerprint(self, one):
+        of = [self._made_by, self.seed, CELL_SECONDS, one.cells, one.own]
+        return hashlib.sha256(json.dumps(of).encode()).hexdigest()
+
+    def to_do(self):
+        """Submissions without a result of theirs as they are now."""
+        waiting = []
+        for one in self._found:
+            path = self._file(one)
+            result = None
+            if path.exists():
+                try:
+                    result = json.loads(path.read_bytes())
+                    self._results[one.student] = result
+                except ValueError:
+                    path.unlink()
+            if one.found and (not result or result['fingerprint']
+                              != self.fingerprint(one)):
+                waiting.append(one)
+        for one in self._found:
+            self._write_page(one)
+        self.write_marks()
+        return waiting
+
+    def done(self, one, result, keep=True):
+        """Store the result of a student; return the row of marks."""
+        result['fingerprint'] = self.fingerprint(one)
+        self._results[one.student] = result
+        if keep:
+            write_whole(self._file(one), json.dumps(result).encode())
+        self._write_page(one)
+        self.write_marks()
+        return self.row(one)
+
+    def row(self, one):
+        """What the table of marks says about a student."""
+        assignment, points = self._assignment, {}
+        result = self._results.get(one.student)
+        remarks = list(one.remarks)
+        if result is None and one.found:
+            remarks.append('not graded yet')
+        elif result and one.found:
+            if result['fingerprint'] != self.fingerprint(one):
+                remarks.append('changed, not graded again yet')
+            remarks += result['remarks']
+            for name, test in result['tests'].items():
+                task = name.split('-')[0]
+                points.setdefault(task, 0.)
+                points[task] += (0 if test['problem']
+                                 else assignment.points[name])
+        self._open_points(one, points, remarks)
+        if self._alike[one.student]:
+            names = self._alike[one.student]
+            more = f' and {len(names) - 3} more' if len(names) > 3 else ''
+            remarks.append('nearly the same as ' + ', '.join(names[:3])
+                           + more)
+        total = [value for value in points.values() if value is not None]
+        return {'student': one.student,
+                **{task: points.get(task) for task in assignment.tasks},
+                'total': sum(total) if total else None,
+                'of': sum(assignment.tasks.values()),
+                'remarks': '; '.join(remarks)}
+
+    def _open_points(self, one, points, remarks):
+        question = self._assignment.open
+        given = self._given.get(one.student)
+        answer = one.answers.get(question, '')
+        if given and given.points is not None:
+            points[question] = given.points
+            if given.answer and not same_words(given.answer, answer):
+                remarks.append('the answer has changed since it was read')
+        elif answer:
+            remarks.append('open question to be read')
+        elif points:
+            points[question] = 0.
+
+    def rows(self):
+        return [self.row(one) for one in self._found]
+
+    def write_marks(self):
+        write_whole(self.output / 'marks.csv', table(
+            self.rows(), ['student', *self._assignment.tasks, 'total', 'of',
+                          'remarks']))
+
+    def _write_page(self, one):
+        result = self._results.get(one.student)
+        if one.found and result and result['tests']:
+            page = feedback.page(
+                one, self.row(one), result['tests'],
+                self._given.get(one.student), self._assignment,
+                bool(os.environ.get('SHOW_HIDDEN')))
+            write_whole(self.output / 'feedback' / file_name(
+                one.student, '.html'), page.encode())
+
+    def _file(self, one):
+        return self.output / 'results' / file_name(one.student, '.json')
+
+
+def grade_one(one, assignment, start, seed):
+    """Points and remarks of a student, from runs of the tests.
+
+    Cells that the student added are run when the answers do not do without.
+    """
+    def total(tests):
+        return sum(assignment.points[name] for name, test in tests.items()
+                   if not test['problem'])
+    tests, remarks = marks.run_tests(assignment, one.cells, start, seed,
+                                     CELL_SECONDS)
+    used = one.cells
+    if one.own and total(tests) < sum(assignment.points.values()):
+        again, other = marks.run_tests(assignment, one.own, start, seed,
+                                       CELL_SECONDS)
+        if total(again) > total(tests):
+            tests, used = again, one.own
+            remarks = ["graded with cells of the student's own", *other]
+    lines = similar.forbidden_lines(used)
+    if lines:
+        remarks.append('to be looked at, may be forbidden: '
+                       + ' | '.join(lines[:5]))
+    return {'tests': tests, 'remarks': remarks}
+
+
+def run(waiting, grades, assignment, kind):
+    """Grade all that wait, as many at once as there are cores."""
+    stop, running = threading.Event(), set()
+
+    def start(number):
+        if stop.is_set():
+            raise sandbox.LostError('the grading was stopped')
+        box = sandbox.Sandbox(kind, number)
+        running.add(box)
+        return box
+
+    def work(number, one):
+        return grade_one(one, assignment, lambda: start(number), grades.seed)
+    cores = len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(cores) as pool:
+        futures = {pool.submit(work, number, one): one
+                   for number, one in enumerate(waiting)}
+        try:
+            for number, future in enumerate(as_completed(futures), 1):
+                one, keep = futures[future], True
+                try:
+                    result = future.result()
+                except Exception as error:  # of one, and the others go on
+                    keep = False
+                    result = {'tests': {}, 'remarks': [
+                        f'not graded: {type(error).__name__}: {error}']}
+                row = grades.done(one, result, keep)
+                print(f'{number} of {len(waiting)}, {one.student}: '
+                      f'{row["total"] or 0:g} of {row["of"]} points',
+                      *filter(None, [row['remarks']]), sep='; ', flush=True)
+        except KeyboardInterrupt:
+            stop.set()
+            for future in futures:
+                future.cancel()
+            for box in list(running):
+                box.close()
+            raise
+
+
+def grade(folder, output, allow_unprotected=False):
+    """Grade all submissions of a folder that have changed.
+
+    Parameters
+    ----------
+    folder, output : pathlib.Path
+        The submissions, and where marks.csv, points-by-hand.csv and the
+        folder feedback are.
+    allow_unprotected : bool
+        Whether to go on where no sandbox can be made.
 
     Returns
     -------
     list of dict
         The rows of marks.csv.
     """
-    by_hand = read_by_hand(folder)
-    submissions = find_submissions(folder)
-    if not submissions:
+    assignment = marks.Assignment()
+    found = submissions.find(folder, assignment)
+    if not found:
         raise CourseError(f'{folder} holds no submissions: folders with a '
                           'notebook in them, or notebooks.')
-    shutil.rmtree(output, ignore_errors=True)
-    feedback, course = output / 'feedback', output / 'course'
-    feedback.mkdir(parents=True)
-    make_course(course)
-    tasks, rows, graded = points_by_task(), [], {}
-    for number, submission in enumerate(submissions, 1):
-        student, notebook, remarks = submission
-        key, marks = f'{number:04}', {}
-        if notebook and autograde(course, key, submission,
-                                  output / f'{student}.log'):
-            marks = marks_of(course, key, by_hand.get(student))
-            graded[key] = student, None not in marks.values()
-            if None in marks.values():
-                remarks.append('open question to be read')
-        given = [value for value in marks.values() if value is not None]
-        rows.append({
-            'student': student, **marks,
-            'total': sum(given) if given else None,
-            'of': sum(tasks.values()), 'remarks': '; '.join(remarks)})
-        total = f'{sum(given):g} of {rows[-1]["of"]}' if given else 'no'
-        print(f'{number} of {len(submissions)}, {student}: {total} points',
-              *remarks, sep='; ', flush=True)
-    if graded:
-        nbgrader(course, 'generate_feedback', NAME)
-    for key, (student, read) in graded.items():
-        page = course / 'feedback' / key / NAME / f'{NAME}.html'
-        (feedback / f'{student}.html').write_text(
-            complete(page.read_text('utf-8'), student, read),
-            encoding='utf-8')
-    write_table(output / 'marks.csv', rows,
-                ['student', *tasks, 'total', 'of', 'remarks'])
-    if not (folder / BY_HAND).exists():
-        write_table(folder / BY_HAND, [{'student': submission.student}
-                                       for submission in submissions],
-                    ['student', 'points', 'comment'])
-    shutil.rmtree(course)
-    return rows
+    given = prepare_by_hand(
+        output, folder / 'points-by-hand.csv',
+        {one.student: one.answers.get(assignment.open, '') for one in found},
+        assignment.tasks[assignment.open])
+    grades = Grades(output, found, assignment, given)
+    waiting = grades.to_do()
+    if len(waiting) < len(found):
+        print(f'{len(found) - len(waiting)} of {len(found)} have been graded '
+              'before, or cannot be.')
+    if waiting:
+        kind = sandbox.choose((SOURCE, folder, output), allow_unprotected)
+        run(waiting, grades, assignment, kind)
+    return grades.rows()
 
 
 def main():
@@ -346,14 +269,17 @@ def main():
     if not args.folder.is_dir():
         sys.exit(f'{args.folder} is not a folder.')
     try:
-        grade(args.folder, args.output)
+        grade(args.folder, args.output, bool(os.environ.get('UNPROTECTED')))
     except CourseError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit('\nStopped. What has been graded is kept; call again to go '
+                 'on.')
     print(f'\nThe marks:         {args.output / "marks.csv"}\n'
           f'Feedback:          {args.output / "feedback"}\n'
-          f'Open question:     read the answers in the feedback, write points '
-          f'and comments into\n                   {args.folder / BY_HAND}, '
-          'and grade again')
+          'Open question:     read the answers, and write points and comments '
+          f'beside them, in\n                   '
+          f'{args.output / "points-by-hand.csv"}, and grade again')
 
 
 if __name__ == '__main__':

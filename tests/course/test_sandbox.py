@@ -1,0 +1,179 @@
+"""Whatever a student's code does: marks are right, nothing outside changes."""
+import csv
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+
+import attacks
+import marks
+import psutil
+import pytest
+import sandbox
+from assignments import ASSIGNMENTS, SOURCE, CourseError
+from handing_in import ASSIGNMENT, IN_FULL, RIGHT, hand_in
+from helpers import ROOT
+
+KINDS = [kind for kind in (sandbox.bwrap, sandbox.unshare)
+         if shutil.which(kind.__name__)]
+
+
+def state(*folders):
+    """Checksums of all files, and where links lead."""
+    found = {}
+    for folder in folders:
+        for path in sorted(folder.rglob('*')):
+            if path.is_file():
+                found[path] = hashlib.sha256(path.read_bytes()).digest()
+            else:
+                found[path] = None
+    return found
+
+
+def formatted(code, values):
+    for name, value in values.items():
+        code = code.replace(f'{{{name}}}', str(value))
+    return code.replace('{paths!r}', repr(values['paths']))
+
+
+@pytest.fixture(scope='module')
+def attacked(released, tmp_path_factory):
+    """A class of attackers, and one whose work is right, are graded."""
+    try:
+        sandbox.choose([SOURCE], False)
+    except CourseError as error:
+        pytest.skip(str(error).splitlines()[-1])
+    folder = tmp_path_factory.mktemp('class')
+    handed_in, output = folder / 'handed-in', folder / 'grades'
+    server = socket.create_server(('127.0.0.1', 0))
+    values = {**RIGHT, 'port': server.getsockname()[1], 'paths': [
+        str(path) for path in (
+            SOURCE, ASSIGNMENTS, handed_in, handed_in / 'zz right.ipynb',
+            output, output / 'marks.csv', output / 'points-by-hand.csv',
+            output / 'results', ROOT / 'Makefile', ROOT / 'tests', folder)]}
+    for name, answers, *_ in attacks.ROWS:
+        answers = {task: formatted(code, values)
+                   for task, code in answers.items()}
+        hand_in(released, handed_in / f'{name}.ipynb', {**IN_FULL, **answers})
+    hand_in(released, handed_in / 'zz right.ipynb', IN_FULL)
+    output.mkdir()
+    (output / 'points-by-hand.csv').write_text(
+        'student,points,comment\nzz right,3,Well.\n', encoding='utf-8')
+    before = state(handed_in, ASSIGNMENTS, ROOT / 'tools')
+    environment = {**os.environ, 'CELL_SECONDS': '5', 'SECRET': 'FOUND'}
+    done = subprocess.run(
+        [sys.executable, ROOT / 'tools' / 'course' / 'grade.py', handed_in,
+         output], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert state(handed_in, ASSIGNMENTS, ROOT / 'tools') == before
+    server.close()
+    return output
+
+
+@pytest.fixture(scope='module')
+def rows(attacked):
+    with (attacked / 'marks.csv').open(encoding='utf-8-sig') as file:
+        return {row['student']: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize(('name', 'answers', 'points', 'remark'),
+                         attacks.ROWS, ids=[row[0] for row in attacks.ROWS])
+def test_attacks(attacked, rows, name, answers, points, remark):
+    row = rows[name]
+    found = tuple(float(row[task]) for task in RIGHT)
+    assert found == points, row['remarks']
+    assert remark in row['remarks']
+    result = json.loads((attacked / 'results' / f'{name}.json').read_bytes())
+    for told in result['tests'].values():
+        for secret in ('SECRET', 'FOUND a', 'FOUND expected', str(SOURCE),
+                       str(attacked), 'SOLUTION'):
+            assert secret not in (told['problem'] or '')
+    page = (attacked / 'feedback' / f'{name}.html').read_bytes()
+    assert b'<script' not in page
+    assert len(page) < 200_000
+
+
+def test_the_one_who_is_right_is_not_touched(rows):
+    right = rows['zz right']
+    assert (right['total'], right['open_question']) == ('24.0', '3.0')
+
+
+def test_nothing_outlives_the_grading(attacked):
+    for process in psutil.process_iter(['cmdline']):
+        assert 'outlives-grading' not in str(process.info['cmdline'])
+        assert str(sandbox.WORKER) not in (process.info['cmdline'] or ())
+    for path in attacked.rglob('*'):
+        assert not path.is_file() or path.read_bytes() != b'outlived'
+        assert not path.is_symlink()
+
+
+def test_the_environment_is_as_it_was(attacked):
+    assert subprocess.run(
+        [sys.executable, '-c', 'import numpy, mxnet; print(numpy.'
+         '__version__)'], capture_output=True, text=True,
+        check=True).stdout.strip() == marks.numpy.__version__
+
+
+PROBE = '''
+import os
+def probe(number):
+    def tried(what):
+        try:
+            return float(bool(what()))
+        except OSError:
+            return -1.
+    return [tried(lambda: os.listdir({root!r} + '/docs')),
+            tried(lambda: open('/usr/probe', 'w')),
+            tried(lambda: open({python!r} + '/probe', 'w')),
+            tried(lambda: open('/tmp/probe', 'w')),
+            tried(lambda: open('/proc/sys/kernel/core_pattern', 'w')),
+            float(len([n for n in os.listdir('/proc') if n.isdigit()]) < 9),
+            float(os.path.exists(os.path.expanduser('~/.bashrc'))),
+            float(open('/proc/self/status').read().split('CapEff:')[1]
+                  .split()[0].strip('0') == '')]
+'''
+
+
+@pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.__name__)
+def test_each_kind_of_sandbox(kind, tmp_path):
+    try:
+        box = sandbox.Sandbox(kind, 1)
+    except sandbox.LostError:
+        pytest.skip(f'{kind.__name__} may make no sandbox here')
+    try:
+        box.request(10, what='cell', name='probe', source=formatted(
+            PROBE.replace('{root!r}', repr(str(ROOT))).replace(
+                '{python!r}', repr(sys.prefix)), {'paths': []}))
+        reply = box.request(10, what='call', name='probe', arrays='numpy',
+                            arguments=[1])
+    finally:
+        box.close()
+    assert sandbox.unpack(reply['value']).tolist() == [
+        -1, -1, -1, 1, -1, 1, 0, 1]
+
+
+def test_without_a_sandbox_it_asks(monkeypatch):
+    for kind in KINDS:
+        def none(_, name=kind.__name__):
+            return [name, '--no-such-option']
+        none.__name__ = kind.__name__
+        monkeypatch.setattr(sandbox, kind.__name__, none)
+    with pytest.raises(CourseError, match='UNPROTECTED=1'):
+        sandbox.choose([], False)
+    assert sandbox.choose([], True) is sandbox.unprotected
+
+
+def test_what_students_could_see_is_refused():
+    with pytest.raises(CourseError, match='move it'):
+        sandbox.choose([sandbox.Path(sys.prefix, 'handed-in')], False)
+
+
+def test_unprotected_marks_are_still_made_elsewhere():
+    def start():
+        return sandbox.Sandbox(sandbox.unprotected, 1)
+    results, _ = marks.run_tests(
+        ASSIGNMENT, [('iou', attacks.ROWS[0][1]['iou'])], start, 1, 10)
+    assert all(result['problem'] for result in results.values())

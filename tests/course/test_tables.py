@@ -1,0 +1,150 @@
+"""Tables: read as spreadsheets save them, checked, and never lost."""
+import csv
+import io
+
+import pytest
+import tables
+from assignments import CourseError
+from tables import BY_HAND, prepare_by_hand
+
+ANSWERS = {'M\u00fcller': 'One; two.\n- three', '=1+1': '@cmd', 'zoe': ''}
+
+
+def prepare(folder, answers=ANSWERS):
+    return prepare_by_hand(folder, folder / 'old.csv', answers, 4)
+
+
+def rows(content, delimiter=','):
+    return list(csv.DictReader(io.StringIO(
+        content.decode('utf-8-sig'), newline=''), delimiter=delimiter))
+
+
+@pytest.fixture
+def written(tmp_path):
+    """The table as the first call makes it."""
+    assert prepare(tmp_path) == {}
+    return tmp_path / BY_HAND
+
+
+def fill(path, points, encoding='utf-8-sig', delimiter=',', end='\r\n'):
+    """Enter points, and save as a spreadsheet does."""
+    found = rows(path.read_bytes())
+    text = io.StringIO(newline='')
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
+    writer.writerow(found[0])
+    for row in found:
+        name = row['student'].lstrip("'")
+        writer.writerow([row['student'], row['answer'],
+                         points.get(name, ''), 'gut \u00fc'])
+    path.write_bytes(text.getvalue().encode(encoding))
+
+
+def test_answers_stand_beside_the_points(written):
+    assert rows(written.read_bytes()) == [
+        {'student': name, 'answer': answer, 'points': '', 'comment': ''}
+        for name, answer in (("M\u00fcller", "One; two.\n'- three"),
+                             ("'=1+1", "'@cmd"), ('zoe', ''))]
+
+
+@pytest.mark.parametrize(('encoding', 'delimiter', 'end', 'number'), [
+    ('utf-8-sig', ',', '\r\n', '3.5'), ('utf-8', ',', '\n', '3.5'),
+    ('cp1252', ';', '\r\n', '3,5'), ('mac-roman', ';', '\r', '3,5'),
+    ('utf-16', '\t', '\r\n', '3,5'), ('utf-8-sig', ';', '\r\n', ' 3,50 ')])
+def test_as_spreadsheets_save_it(written, encoding, delimiter, end, number):
+    fill(written, {'M\u00fcller': number, '=1+1': '4'}, encoding, delimiter,
+         end)
+    given = prepare(written.parent)
+    assert given['M\u00fcller'][:2] == (3.5, 'gut \u00fc')
+    assert given['=1+1'].points == 4
+    assert given['zoe'].points is None
+    # It stays as its spreadsheet reads numbers, and is read again.
+    assert ('3,5' if delimiter == ';' else '3.5') in [
+        row['points'] for row in rows(written.read_bytes(), delimiter)]
+    assert prepare(written.parent)['M\u00fcller'] == given['M\u00fcller']
+
+
+@pytest.mark.parametrize(('points', 'told'), [
+    ({'zoe': '35'}, 'zoe has "35" points; it should be a number from 0 to 4'),
+    ({'zoe': '-1'}, 'zoe has "-1"'), ({'zoe': 'nan'}, 'zoe has "nan"'),
+    ({'zoe': 'inf'}, 'zoe has "inf"'), ({'zoe': '03. May'}, '"03. May"'),
+    ({'zoe': 'two'}, 'row 4')])
+def test_wrong_points_are_told(written, points, told):
+    fill(written, points)
+    before = written.read_bytes()
+    with pytest.raises(CourseError, match='nothing was graded') as error:
+        prepare(written.parent)
+    assert told in str(error.value)
+    assert written.read_bytes() == before
+
+
+def test_wrong_names_are_told_all_at_once(written):
+    text = written.read_text('utf-8-sig')
+    written.write_text(text.replace('zoe', 'zoee') + 'nobody,,1,\n')
+    with pytest.raises(CourseError) as error:
+        prepare(written.parent)
+    for told in ('nobody is called "zoee"; is it "zoe"?',
+                 'nobody is called "nobody"', 'the row of zoe is missing'):
+        assert told in str(error.value)
+
+
+def test_second_rows_and_lost_columns_are_told(written):
+    text = written.read_text('utf-8-sig')
+    for wrong, told in ((text + 'zoe,,1,\n', 'zoe has a second row'),
+                        (text + 'zoe,,3,5,good\n', 'more cells'),
+                        ('name,mark\nzoe,1\n', 'first line'),
+                        ('', 'first line')):
+        written.write_text(wrong)
+        with pytest.raises(CourseError, match=told):
+            prepare(written.parent)
+
+
+def test_blank_rows_and_columns_of_the_teacher_do_no_harm(written):
+    written.write_text('Comment,Student,Points,mood\nyes,zoe,2,\n,,,\n'
+                       ",'=1+1,,good\n,M\u00fcller,,\n", encoding='utf-8')
+    assert prepare(written.parent)['zoe'][:2] == (2, 'yes')
+
+
+def test_whoever_is_new_gets_a_row_and_no_points_are_lost(written):
+    fill(written, {'zoe': '2'})
+    given = prepare(written.parent, {**ANSWERS, 'adam': 'Late.'})
+    assert given['zoe'].points == 2
+    found = {row['student']: row for row in rows(written.read_bytes())}
+    assert found['zoe']['points'] == '2'
+    assert found['adam']['answer'] == 'Late.'
+
+
+def test_a_copy_of_each_version_is_kept(written):
+    for points in '1', '2', '2':
+        fill(written, {'zoe': points})
+        prepare(written.parent)
+    copies = sorted((written.parent / 'points-by-hand').iterdir())
+    kept = [rows(copy.read_bytes())[-1]['points'] for copy in copies]
+    assert [points for number, points in enumerate(kept)
+            if not number or points != kept[number - 1]] == ['', '1', '2']
+
+
+def test_a_table_beside_the_submissions_is_taken_over(tmp_path):
+    (tmp_path / 'old.csv').write_text('student,points,comment\nzoe,3,ok\n')
+    assert prepare(tmp_path)['zoe'].points == 3
+    (tmp_path / 'old.csv').write_text('student,points,comment\nzoe,1,ok\n')
+    assert prepare(tmp_path)['zoe'].points == 3
+
+
+@pytest.mark.parametrize('text', [
+    '=1+1', '+1', '-1', '@x', ' =1', '\t=1', 'a;=1', 'a\n=1', 'a\r@x',
+    'a;\t-1'])
+def test_nothing_is_a_formula(text):
+    """However a spreadsheet divides what is in a cell."""
+    content = tables.table([{'student': text}], ['student']).decode()
+    for cell in content.replace('\t', ';').replace('\r', ';').replace(
+            '\n', ';').split(';'):
+        assert not cell.strip(' "').startswith(('=', '+', '-', '@'))
+
+
+def test_a_table_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / 'marks.csv'
+    tables.write_whole(path, b'before')
+    monkeypatch.setattr(tables.os, 'replace', None)
+    with pytest.raises(TypeError):
+        tables.write_whole(path, b'after')
+    assert path.read_bytes() == b'before'

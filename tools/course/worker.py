@@ -1,0 +1,165 @@
+"""Inside of the sandbox: run a student's cells and call their functions.
+
+Requests come as lines of JSON on standard input, and each gets a line in
+reply. A student's code can do to this process whatever it likes, for nothing
+that it must not know or change is here: no test, no expected number, no mark.
+"""
+import contextlib
+import json
+import os
+import resource
+import signal
+import sys
+import traceback
+
+import numpy
+from IPython.core.interactiveshell import InteractiveShell
+from mxnet import np, npx
+
+NUMBERS = 100_000
+
+
+class Late(BaseException):
+    """Not an `Exception`, which students catch in passing."""
+
+
+def interrupt(*_):
+    raise Late
+
+
+@contextlib.contextmanager
+def time_limit(seconds):
+    # Raised again each second, should it be caught.
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, .01), 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def pack(array):
+    """A NumPy array as plain data."""
+    if array.dtype == object:
+        array = array.astype(float)
+    if array.dtype.kind not in 'biuf' or array.size > NUMBERS:
+        raise ValueError('what is returned is not an array of numbers, or '
+                         f'has more than {NUMBERS:,} of them')
+    return {'dtype': array.dtype.name, 'shape': array.shape,
+            'data': array.ravel().tolist()}
+
+
+def unpack(data, arrays):
+    """An argument: an array of the wanted kind, or a number."""
+    if not isinstance(data, dict):
+        return data
+    array = numpy.array(data['data'], data['dtype']).reshape(data['shape'])
+    # As MXNet makes arrays of lists, of integers too.
+    return np.array(array, dtype='float32') if arrays == 'mxnet' else array
+
+
+def plain(result):
+    """A result as a NumPy array, whatever kind of array or list it is."""
+    if hasattr(result, 'asnumpy'):
+        return result.asnumpy()
+    if isinstance(result, (list, tuple)):
+        return numpy.array([plain(item) for item in result])
+    return numpy.array(result, subok=False)
+
+
+def describe(error):
+    """An error and where in the student's code it was raised."""
+    code = [frame for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename != __file__]
+    last = traceback.format_exception_only(type(error), error)[-1].strip()
+    late = isinstance(error, Late)
+    return {'error': 'It takes too long.' if late else last[:300],
+            'late': late,
+            'trace': (''.join(traceback.format_list(code)) + last)[-3000:]}
+
+
+class Student:
+    """The namespace that the cells share, and the functions they define."""
+
+    def __init__(self, ask):
+        self._shell = InteractiveShell.instance()
+        self._names = self._shell.user_ns
+        # What the first two cells of the notebook define.
+        self._names.update(numpy=numpy, np=np, npx=npx, plain=plain)
+        self._functions, self._kinds, self._ask = {}, {}, ask
+
+    def cell(self, source, name):
+        """Run a cell, and keep the function that it was there for."""
+        done = self._shell.run_cell(source, silent=True)
+        if name in self._names:
+            self._functions[name] = self._names[name]
+        uses = 'numpy' if self._names.get('np') is numpy else 'mxnet'
+        error = done.error_before_exec or done.error_in_exec
+        return {'arrays': uses, **(describe(error) if error else {})}
+
+    def call(self, name, arguments, arrays):
+        """Call a function; tell its result, and arguments that changed."""
+        function = self._functions.get(name, self._names.get(name))
+        if function is None:
+            raise NameError(f'{name} is not defined')
+        given = [unpack(data, arrays) for data in arguments]
+        result = function(*given)
+        self._kinds[name] = type(result)
+        changed = {
+            number: pack(plain(after)) for number, (data, after)
+            in enumerate(zip(arguments, given)) if isinstance(data, dict)
+            and not numpy.array_equal(plain(after),
+                                      plain(unpack(data, arrays)))}
+        return {'value': None if result is None else pack(plain(result)),
+                'changed': changed}
+
+    def stand_in(self, name):
+        """From now on, a function answers as it should: the grader does."""
+        kind = self._kinds.get(name, np.ndarray)
+
+        def right(*arguments):
+            reply = self._ask({'ask': name, 'arguments': [
+                pack(plain(value)) for value in arguments]})
+            value = unpack(reply['value'], 'numpy')
+            if kind is list:
+                return value.tolist()
+            return value if kind is numpy.ndarray else np.array(
+                value, dtype='float32')
+        self._names[name] = right
+        return {}
+
+
+def main():
+    limits = json.loads(sys.argv[1])
+    for name, limit in limits.items():
+        resource.setrlimit(getattr(resource, name), (limit, limit))
+    # What is printed goes nowhere, and nobody answers `input`.
+    requests, replies = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), 'w')
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nowhere, standard)
+    npx.set_np()
+    signal.signal(signal.SIGALRM, interrupt)
+
+    def send(reply):
+        replies.write(json.dumps(reply) + '\n')
+        replies.flush()
+
+    def ask(question):
+        send(question)
+        return json.loads(requests.readline())
+
+    student = Student(ask)
+    send({})
+    for line in requests:
+        request = json.loads(line)
+        what, seconds = request.pop('what'), request.pop('seconds')
+        try:
+            with time_limit(seconds):
+                reply = getattr(student, what)(**request)
+        except BaseException as error:  # `exit()`, too
+            reply = describe(error)
+        send(reply)
+
+
+if __name__ == '__main__':
+    main()
