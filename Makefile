@@ -12,7 +12,7 @@ LIBRARY := $(wildcard d2l_ext/*.py d2l_ext/*/*.py)
 	test-all-pythons
 .PHONY: images-named submissions-named
 
-# Another data set is another run.
+# Changes with the data set, so that notebooks run again.
 build/data-set: FORCE
 	@mkdir -p build
 	@named="$$D2L_VOC_DIR $$D2L_CLASSES $$D2L_TEST_MODE"; \
@@ -43,7 +43,7 @@ test: $(READY)  ## check the code, the helpers and every notebook cell
 test-all-pythons:  ## run the tests once with each Python that is found
 	@python3 tools/all_pythons.py $(PYTHONS)
 
-browser: $(READY)  ## look at the book and JupyterLab with Chromium
+browser: $(READY)  ## check the book, slides and JupyterLab with Chromium
 	@$(BIN)/python tools/browser.py
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/python -m pytest tests/browser
@@ -89,7 +89,7 @@ dist: $(READY)  ## train the chapter's models with two workers on this machine
 	$(BIN)/python tools/launch.py --workers "$${WORKERS:-2}" -- \
 	$(BIN)/python tools/train_detector.py build/dist --recipe chapter
 
-# Asked for first: a training for nothing would take ten minutes.
+# Checked first: otherwise ten minutes of training would be wasted.
 images-named:
 	@test -n "$$IMAGES" || { echo 'Say where your pictures are:' \
 	'make detect IMAGES=FILE-OR-FOLDER'; exit 1; }
@@ -117,7 +117,7 @@ bench: $(READY)  ## measure speed and memory, write docs/performance.md
 	$(BIN)/python benchmarks/bench.py run
 	$(BIN)/python benchmarks/page.py
 
-bench-check:  ## compare the last measurement with its goals
+bench-check:  ## compare the last measurement with the goals
 	$(BIN)/python benchmarks/bench.py check
 
 data: $(READY)  ## download Pascal VOC2012 (2 GB) and use it from then on
@@ -134,5 +134,5 @@ lock: $(READY)  ## choose new versions of everything
 	--custom-compile-command 'make lock' \
 	--output-file requirements.lock pyproject.toml
 
-clean:  ## remove what was built; .venv and data stay
+clean:  ## remove what was built; keep .venv and data
 	rm -rf build
