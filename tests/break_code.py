@@ -263,7 +263,7 @@ BREAKS = [
           '{float(scores[best]):.2f}', '{__import__(\\"locale\\").'
           'format_string(\\"%.2f\\", scores[best].item())}'),
     Break('test_offline_in_a_checkout_that_may_not_be_written_to',
-          'conftest.py', 'cwd=str(BUILD)', 'cwd=cwd'),
+          'tests/compare_outputs.py', 'cwd=str(BUILD)', 'cwd=cwd'),
     *in_file(
         'tools/doctor.py',
         ('test_an_empty_environment', 'if version is None:', 'if False:'),

@@ -12,7 +12,8 @@ import pytest
 from helpers import ROOT
 
 NEEDED = ('notebooks/anchors.ipynb', 'd2l_ext', 'conftest.py',
-          'pyproject.toml', 'tests/nbval-sanitize.cfg')
+          'pyproject.toml', 'tests/compare_outputs.py',
+          'tests/compare_outputs.cfg')
 # A network in which nothing but this machine can be reached, and a folder in
 # which nothing but build/ can be written: root may write to others' files.
 ISOLATED = ('unshare', *(['--map-root-user'] if os.geteuid() else []),

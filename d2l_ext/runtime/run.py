@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ..distributed.replicas import Replicas
 from ..errors import TrainingError
 from .checkpoint import Checkpoint
-from .live_plot import LivePlot
+from .learning_curves import LearningCurves
 
 __all__ = ['Epoch', 'Run']
 
@@ -120,7 +120,7 @@ class Run:
         self._checkpoint = Checkpoint(checkpoint, resume, self.replicas,
                                       train_iter, models, trainers,
                                       **settings)
-        self._plot = LivePlot(settings['num_epochs'])
+        self._curves = LearningCurves(settings['num_epochs'])
         self.history = [Epoch(*row) for row in self._checkpoint.history]
 
     def __enter__(self) -> Run:
@@ -185,5 +185,5 @@ class Run:
         """Add an epoch to the history, plot it, and store the state."""
         self.history.append(entry)
         if self.replicas.rank == 0:
-            self._plot.show(self.history)
+            self._curves.show(self.history)
         self._checkpoint.end_epoch(self.history)

@@ -6,10 +6,10 @@ from typing import Sequence
 from IPython import display, get_ipython
 from matplotlib import pyplot as plt
 
-__all__ = ['LivePlot']
+__all__ = ['LearningCurves']
 
 
-class LivePlot:
+class LearningCurves:
     """Learning curves that a notebook redraws after each epoch.
 
     Outside a notebook nothing is drawn.
