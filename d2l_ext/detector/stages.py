@@ -111,13 +111,7 @@ def sampled_targets(num_rois: int = 32, share: float = .25,
 
 
 class JointOutput(nn.Block):
-    """Both output models as one block, for joint training.
-
-    Parameters
-    ----------
-    rpn_output, rcnn_output : Block
-        The output models of the first and the second stage.
-    """
+    """The output models of both stages as one block, for joint training."""
 
     def __init__(self, rpn_output: nn.Block, rcnn_output: nn.Block,
                  **kwargs):
@@ -172,18 +166,7 @@ class JointLoss:
         self._loss = DetectionLoss(lambd)
 
     def counts(self, *labels: np.ndarray) -> List[np.ndarray]:
-        """Numbers of anchors and of proposals that the losses average over.
-
-        Parameters
-        ----------
-        *labels : ndarray
-            Class and box labels of the first stage and of the second.
-
-        Returns
-        -------
-        list of four ndarray, shape ()
-            The counts of `DetectionLoss` for each stage.
-        """
+        """The counts of `DetectionLoss` for the first stage and the second."""
         return [*self._loss.counts(*labels[:2]),
                 *self._loss.counts(*labels[2:])]
 
@@ -191,18 +174,8 @@ class JointLoss:
                  counts: Optional[Sequence] = None) -> np.ndarray:
         """Loss of a batch, anchor by anchor, then proposal by proposal.
 
-        Parameters
-        ----------
-        *preds_and_labels : ndarray
-            Class and box predictions of the first stage and of the second,
-            then the labels in the same order.
-        counts : sequence of four, optional
-            What to divide by, as for `DetectionLoss`.
-
-        Returns
-        -------
-        ndarray, shape (anchors + proposals,)
-            Its sum is the loss of the batch.
+        Arguments are class and box predictions of the first stage and of the
+        second, then the labels in the same order; `counts` are four numbers.
         """
         preds, labels = preds_and_labels[:4], preds_and_labels[4:]
         of_rpn, of_rcnn = ((None, None) if counts is None else

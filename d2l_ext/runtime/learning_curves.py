@@ -12,12 +12,7 @@ __all__ = ['LearningCurves']
 class LearningCurves:
     """Learning curves that a notebook redraws after each epoch.
 
-    Outside a notebook nothing is drawn.
-
-    Parameters
-    ----------
-    num_epochs : int
-        The right end of the horizontal axes.
+    Outside a notebook nothing is drawn. Axes end at `num_epochs`.
     """
 
     def __init__(self, num_epochs: int):

@@ -79,11 +79,7 @@ class Run:
         All models that a batch goes through, trained or not.
     trainers : sequence of Trainer
         The trainers of the models that learn.
-    train_iter : iterable with a length
-        Batches of images and ground truth.
-    ctx : Context or sequence of Context
-        Device or devices of the models.
-    checkpoint, resume, kvstore
+    train_iter, ctx, checkpoint, resume, kvstore
         As for `train_detection`.
     **settings
         Numbers that must be the same for a training to be resumed, including

@@ -80,7 +80,7 @@ def test_only_step_2_differs_in_the_tuning():
 
 
 @pytest.mark.parametrize(('difference', 'words'), [
-    (.2, 'makes it better by 0.200'), (-.2, 'makes it worse by 0.200'),
+    (.2, 'raises the mAP by 0.200'), (-.2, 'lowers the mAP by 0.200'),
     (-.05, r'no difference .* \(-0.050\)')])
 def test_a_difference_within_the_noise_is_none(difference, words):
     assert re.search(words, results.sentence('This', difference, .1))
