@@ -76,7 +76,7 @@ student-edition: $(READY)  ## pack what students get, one zip file
 teacher-edition: $(READY)  ## pack all of it, with solutions, one zip file
 	@$(BIN)/python tools/course/editions.py teachers build/teacher-edition.zip
 
-# Trained once; `make detector` trains it anew.
+# Trained once; `make detector` trains it again.
 build/detector/detector.json:
 	@$(MAKE) --no-print-directory detector
 

@@ -18,7 +18,7 @@ MODULES = sorted(path for path in LIBRARY.rglob('*.py')
 
 
 def layer(parts):
-    """Which layer a module is in, from the parts of its dotted name."""
+    """The layer of a module, from the parts of its dotted name."""
     return LAYERS.index(parts[0] if parts[0] in LAYERS else '')
 
 
@@ -44,7 +44,7 @@ def test_each_folder_says_what_lives_in_it():
 
 
 def test_a_wheel_holds_the_whole_library(tmp_path):
-    """An editable install would not show what is left out."""
+    """An editable install would hide that something is missing."""
     for name in ('pyproject.toml', 'README.md', 'LICENSE'):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(LIBRARY, tmp_path / 'd2l_ext')

@@ -1,4 +1,4 @@
-"""Notebooks run wherever they are put, and whatever a user's shell says."""
+"""Notebooks run in any folder, and with any settings of the shell."""
 import os
 import resource
 import shutil
@@ -26,7 +26,7 @@ ISOLATED = ('unshare', *(['--map-root-user'] if os.geteuid() else []),
 
 @pytest.fixture
 def checkout(tmp_path):
-    """Part of the project, in a folder that tries one's patience."""
+    """Part of the project, in a folder with a difficult name."""
     folder = tmp_path / 'Bücher & Hefte' / 'Kapitel 1'
     for name in NEEDED:
         target = folder / name

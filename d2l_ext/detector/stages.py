@@ -35,7 +35,7 @@ def faster_rcnn_batch_fn(rpn_output: nn.Block,
     -------
     callable
         `faster_rcnn_batch(ground_truths, features, output, anchors)` returns
-        predictions, labels and, in place of the anchors, None.
+        predictions, labels and, instead of anchors, None.
     """
     def faster_rcnn_batch(ground_truths, backbone_outputs,
                           faster_rcnn_output, anchors):

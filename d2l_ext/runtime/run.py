@@ -44,10 +44,10 @@ class Epoch(NamedTuple):
 
 
 def _check_classes(models, train_iter):
-    """See that the second stage was made for the classes of the data set.
+    """Check that the second stage was made for the classes of the data set.
 
-    With fewer scores than classes, MXNet would take the last score for
-    those that are missing, without a word.
+    With fewer scores than classes, MXNet would silently use the last score
+    for those that are missing.
     """
     classes = getattr(getattr(train_iter, 'dataset', None), 'classes', None)
     for model in models:
@@ -62,7 +62,7 @@ def _check_classes(models, train_iter):
                 f'The data set has {right} classes ({", ".join(classes)}), '
                 f'but {kind}({made_for}) was made for {made_for}. In the '
                 f'cell that makes the output model, write {kind}({right}) '
-                f'in place of {kind}({made_for}), and run it again; or set '
+                f'instead of {kind}({made_for}), and run it again; or set '
                 'D2L_CLASSES to the names of '
                 f'{made_for} class{"es" if made_for > 1 else ""}.')
 

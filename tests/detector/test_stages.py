@@ -23,7 +23,7 @@ from d2l_ext.training import train_detection
 
 
 def test_the_batch_function_is_the_chapters():
-    """Only that the RPN's output module is an argument of a function."""
+    """Except that the RPN's output module is an argument of a function."""
     cell, = (c for c in code_cells(read_notebook('faster-rcnn.ipynb'))
              if c['metadata'].get('source_cell') == 38)
     ours = ast.parse(textwrap.dedent(inspect.getsource(

@@ -1,4 +1,4 @@
-"""What the workers of a training run in tests; says what came out as JSON.
+"""What the workers of a training run in tests; prints its results as JSON.
 
     python tests/distributed/train_worker.py RESULT [--option value ...]
 
@@ -52,7 +52,7 @@ def happen(event):
 
 
 def parameters(values):
-    """Of the first device, for numpy.savez."""
+    """Parameters on the first device, for numpy.savez."""
     return [value[0] for value in values]
 
 
