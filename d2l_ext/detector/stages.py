@@ -7,7 +7,7 @@ from typing import Callable, List, Optional, Sequence
 from mxnet import autograd, np
 from mxnet.gluon import nn
 
-from ..anchors import draw
+from ..anchors import sample
 from ..losses import DetectionLoss
 from ..rcnn import faster_rcnn_targets
 from ..rpn import NMS_IOU, predict_rpn, rpn_anchors, rpn_batch
@@ -99,12 +99,12 @@ def sampled_targets(num_rois: int = 32, share: float = .25,
         num_positive = int(num_rois * share)
         images = np.arange(len(rpn_preds), ctx=rois.ctx)[:, None]
 
-        def drawn(of_kind, quota):
+        def sampled(of_kind, quota):
             mine = np.where(of_kind, rois[:, 0], -1) == images   # (B, R)
             quotas = np.full(len(rpn_preds), quota, ctx=rois.ctx)
-            return draw(mine, quotas).any(axis=0)
+            return sample(mine, quotas).any(axis=0)
 
-        used = drawn(cls_labels > 0, num_positive) | drawn(
+        used = sampled(cls_labels > 0, num_positive) | sampled(
             cls_labels == 0, num_rois - num_positive)
         return [x[used] for x in (rois, cls_labels, box_labels)]
     return targets

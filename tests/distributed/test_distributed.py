@@ -73,7 +73,7 @@ def results(folder, num_workers=2):
 @pytest.fixture
 def all_background(monkeypatch):
     """Workers sample other background than one process would: use all."""
-    monkeypatch.setattr('d2l_ext.anchors.draw',
+    monkeypatch.setattr('d2l_ext.anchors.sample',
                         lambda candidate, quota: candidate)
 
 

@@ -78,7 +78,7 @@ def test_two_devices_train_as_one_does(monkeypatch, stage, batch_size):
     if stage == 'joint':
         # Two devices label the first share for both stages, then the second
         # one: they draw the background in another order. So all is used.
-        monkeypatch.setattr('d2l_ext.anchors.draw',
+        monkeypatch.setattr('d2l_ext.anchors.sample',
                             lambda candidate, quota: candidate)
     data = batches(batch_size)
     expected, before, ones = train(stage, cpu(), data)

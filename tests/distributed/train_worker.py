@@ -72,7 +72,7 @@ def main():
     rank, num_workers = d2l.worker_of(args.kvstore)
     if not args.draw:
         # Workers draw other background than one process would: use all.
-        d2l.anchors.draw = lambda candidate, quota: candidate
+        d2l.anchors.sample = lambda candidate, quota: candidate
     mine = args.event if args.rank in (None, rank) else ''
     classes = ['cow'] if mine == 'classes' else ['cat', 'dog']
     data = Shares(test_replicas.batches(), rank, num_workers, classes, mine,
