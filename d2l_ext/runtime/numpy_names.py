@@ -9,6 +9,8 @@ from types import SimpleNamespace
 
 import numpy
 
+__all__ = []
+
 
 def alltrue(*args, **kwargs):
     """`numpy.all` as another function: MXNet distinguishes them."""

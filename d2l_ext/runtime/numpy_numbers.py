@@ -5,6 +5,8 @@ prints the tuple `(numpy.int64(3), 4)` with `np.int64(3)` in it.
 """
 import numpy
 
+__all__ = []
+
 
 def text(value):
     """Like `str`, with NumPy's numbers in sequences as in NumPy 1."""
