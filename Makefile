@@ -12,7 +12,7 @@ LIBRARY := $(wildcard d2l_ext/*.py d2l_ext/*/*.py)
 	test-all-pythons
 .PHONY: images-named submissions-named
 
-# Another data set is another run.
+# Changes with the data set, so that notebooks run again.
 build/data-set: FORCE
 	@mkdir -p build
 	@named="$$D2L_VOC_DIR $$D2L_CLASSES $$D2L_TEST_MODE"; \
@@ -43,7 +43,7 @@ test: $(READY)  ## check the code, the helpers and every notebook cell
 test-all-pythons:  ## run the tests once with each Python that is found
 	@python3 tools/all_pythons.py $(PYTHONS)
 
-browser: $(READY)  ## look at the book and JupyterLab with Chromium
+browser: $(READY)  ## check the book, slides and JupyterLab with Chromium
 	@$(BIN)/python tools/browser.py
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/python -m pytest tests/browser
@@ -77,7 +77,7 @@ student-edition: $(READY)  ## pack what students get, one zip file
 teacher-edition: $(READY)  ## pack all of it, with solutions, one zip file
 	@$(BIN)/python tools/course/editions.py teachers build/teacher-edition.zip
 
-# Trained once; `make detector` trains it anew.
+# Trained once; `make detector` trains it again.
 build/detector/detector.json:
 	@$(MAKE) --no-print-directory detector
 
@@ -90,7 +90,7 @@ dist: $(READY)  ## train the chapter's models with two workers on this machine
 	$(BIN)/python tools/launch.py --workers "$${WORKERS:-2}" -- \
 	$(BIN)/python tools/train_detector.py build/dist --recipe chapter
 
-# Asked for first: a training for nothing would take ten minutes.
+# Checked first: otherwise ten minutes of training would be wasted.
 images-named:
 	@test -n "$$IMAGES" || { echo 'Say where your pictures are:' \
 	'make detect IMAGES=FILE-OR-FOLDER'; exit 1; }
@@ -118,7 +118,7 @@ bench: $(READY)  ## measure speed and memory, write docs/performance.md
 	$(BIN)/python benchmarks/bench.py run
 	$(BIN)/python benchmarks/page.py
 
-bench-check:  ## compare the last measurement with its goals
+bench-check:  ## compare the last measurement with the goals
 	$(BIN)/python benchmarks/bench.py check
 
 data: $(READY)  ## download Pascal VOC2012 (2 GB) and use it from then on
@@ -135,6 +135,6 @@ lock: $(READY)  ## choose new versions of everything
 	--custom-compile-command 'make lock' \
 	--output-file requirements.lock pyproject.toml
 
-clean:  ## remove what was built; .venv, data and build/grades stay
+clean:  ## remove what was built; keep .venv, data, build/grades
 	@test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name grades \
 	-exec rm -rf {} +

@@ -2,8 +2,8 @@
 import os
 from pathlib import Path
 
-# Training cells take a small part of the embedded set, whatever data set
-# the user works with.
+# Training cells use a small part of the embedded set, whatever data set the
+# user works with.
 os.environ['D2L_TEST_MODE'] = '1'
 os.environ.pop('D2L_VOC_DIR', None)
 os.environ.pop('D2L_CLASSES', None)
@@ -11,28 +11,13 @@ os.environ.setdefault('D2L_DATA_DIR', str(Path(__file__).parent / 'data'))
 # A cell that warns has an output more than the committed one.
 os.environ.pop('PYTHONWARNINGS', None)
 
-# Before MXNet, whose threads it sets.
+# Before MXNet, whose number of threads it sets.
 import d2l_ext  # noqa: F401  # isort: skip
+import compare_outputs  # noqa: F401
 import numpy
 import pytest
 from matplotlib import pyplot as plt
 from mxnet import npx
-from nbval import plugin
-
-# A cell that trains may be silent for longer than nbval's five seconds.
-plugin.IPyNbCell.output_timeout = 120
-BUILD = Path(__file__).parent / 'build'
-BUILD.mkdir(exist_ok=True)
-
-
-class KernelInBuild(plugin.RunningKernel):
-    """What a cell writes goes to the folder that `make run` uses, too."""
-
-    def __init__(self, kernel_name, cwd=None, **options):
-        super().__init__(kernel_name, cwd=str(BUILD), **options)
-
-
-plugin.RunningKernel = KernelInBuild
 
 
 def pytest_configure(config):

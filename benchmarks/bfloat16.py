@@ -24,25 +24,10 @@ def with_bfloat16(detector: Detector) -> Detector:
     A bfloat16 has the range of a float32, but 8 bits of precision instead of
     24; a processor that supports it multiplies twice as many at a time.
     Features differ in the third digit, the probabilities of detections in the
-    second or third.
-
-    Parameters
-    ----------
-    detector : Detector
-        Trained models.
-
-    Returns
-    -------
-    Detector
-        Its backbone is for inference only. It shares the parameters of the
-        original one and so follows its training. `detector` itself on a
-        device or processor without bfloat16, where emulation would take
-        longer.
-
-    Notes
-    -----
-    `mx.contrib.amp.convert_symbol` with its default list of operators that
-    tolerate low precision: the convolutions.
+    second or third. The new backbone is for inference only; it shares the
+    parameters of the original one and so follows its training. On a device or
+    processor without bfloat16, where emulation would take longer, returns
+    `detector` itself.
     """
     parameters = detector.backbone.collect_params()
     ctx = next(iter(parameters.values())).list_ctx()[0]

@@ -220,7 +220,7 @@ PARTS = {'exchanges': measure_exchanges, 'compressed': measure_compressed,
 
 
 def measure(parts):
-    """Measure some parts anew; the others are kept."""
+    """Measure some parts again; the others are kept."""
     rows = {}
     for part in parts:
         rows[part] = []
@@ -247,8 +247,8 @@ class Compressed:
         if threshold:
             self._gradients.set_gradient_compression(
                 {'type': '2bit', 'threshold': threshold})
-        # Of the summed gradients: how many numbers, how many are not 0, and
-        # the sum of their squares.
+        # In the summed gradients: how many numbers there are, how many are
+        # not 0, and the sum of their squares.
         self.size, self._others, self._squares = 0, 0, 0
 
     def _of(self, key):

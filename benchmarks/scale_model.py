@@ -33,15 +33,9 @@ def exchange_seconds(num_parameters: int, num_workers: int, num_servers: int,
 
 
 def step_seconds(compute: float, hidden: float, exchange: float) -> float:
-    """Time of a step; the backward pass hides a part of the exchange.
+    """Time of a step, whose backward pass hides a part of the exchange.
 
-    Parameters
-    ----------
-    compute : float
-        Seconds of forward and backward pass.
-    hidden : float
-        Share of `compute` during which the exchange goes on unnoticed.
-    exchange : float
-        Seconds of `exchange_seconds`.
+    `compute` are the seconds of both passes; `hidden` is the share of them
+    during which an exchange costs nothing.
     """
     return compute + max(exchange - hidden * compute, 0.)

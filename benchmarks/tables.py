@@ -10,7 +10,7 @@ def table(header, rows):
 
 
 def renew(path, parts):
-    """The text of a page with its measured parts made anew.
+    """The text of a page with its measured parts renewed.
 
     `parts` are pairs of a name and a text. On the page, a part stands
     between `<!-- name -->` and `<!-- end -->`.

@@ -19,7 +19,7 @@ inline_figures.choose_backend()
 if cuda.version_of(cuda.GPU_BUILD):
     cuda.load_libraries()
 
-# What MXNet asks NumPy for, and newer ones no longer have.
+# Names that MXNet looks up in NumPy and that newer versions dropped.
 if numpy_names.missing():
     numpy_names.serve()
 
@@ -35,7 +35,7 @@ inline_figures.mend(_book)
 
 from d2l.mxnet import *  # noqa: F403
 
-# MXNet does not understand how newer NumPys print numbers, either.
+# Newer versions also print numbers in a way that MXNet can't parse.
 if numpy_numbers.needed():
     numpy_numbers.mend()
 

@@ -115,10 +115,10 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
     boxes = boxes * (classes >= 0)   # no area for padding
     owner, overlap = _match(boxes, anchors)
     positive = (overlap > pos_iou).astype('float32')
-    drawn = draw(overlap < neg_iou,
-                 neg_pos_ratio * np.maximum(positive.sum(axis=1), 1))
+    background = sample(overlap < neg_iou,
+                        neg_pos_ratio * np.maximum(positive.sum(axis=1), 1))
     labels = np.where(positive, _classes(classes, owner) + 1,
-                      drawn.astype('float32') - 1)
+                      background.astype('float32') - 1)
     return labels, _offsets(boxes, anchors, owner, positive)
 
 
@@ -156,7 +156,7 @@ def _offsets(boxes, anchors, owner, positive):
     return offsets.as_np_ndarray()
 
 
-def draw(candidate, quota):
+def sample(candidate, quota):
     """Sample up to `quota` (B,) of the candidates (B, n) at random."""
     if candidate.shape[1] == 0:
         return candidate

@@ -1,11 +1,11 @@
-"""Break the code behind each promise, and see that its test fails.
+"""Break the code behind each promise, and check that its test fails.
 
     python tests/break_code.py            all of docs/reliability.md
     python tests/break_code.py TEST ...   some of it
 
-A test that cannot fail shows nothing. So for each test of that page a piece
-of code that keeps the promise is left out, in a copy of the project, and the
-test has to fail. Takes twenty minutes; data are those of D2L_DATA_DIR.
+A test that cannot fail proves nothing. So for each test of that page, a piece
+of code that keeps the promise is removed in a copy of the project, and the
+test has to fail. This takes twenty minutes, with the data of D2L_DATA_DIR.
 """
 import os
 import shutil
@@ -286,7 +286,7 @@ BREAKS = [
           '{float(scores[best]):.2f}', '{__import__(\\"locale\\").'
           'format_string(\\"%.2f\\", scores[best].item())}'),
     Break('test_offline_in_a_checkout_that_may_not_be_written_to',
-          'conftest.py', 'cwd=str(BUILD)', 'cwd=cwd'),
+          'tests/compare_outputs.py', 'cwd=str(BUILD)', 'cwd=cwd'),
     *in_file(
         'tools/doctor.py',
         ('test_an_empty_environment', 'if version is None:', 'if False:'),
@@ -315,13 +315,13 @@ BREAKS = [
 
 
 def find(test):
-    """As pytest names it."""
+    """The name of a test for pytest."""
     return next(f'{path}::{test}' for path in Path('tests').rglob('test_*.py')
                 if f'def {test}(' in path.read_text('utf-8'))
 
 
 def outcome(row):
-    """Break, test and mend; whether the test failed, and what it said."""
+    """Break, test and restore; returns whether the test failed, and how."""
     path, test = Path(row.file), find(row.test)
     whole = path.read_text('utf-8')
     path.write_text(whole.replace(row.code, row.replacement), 'utf-8')
@@ -344,7 +344,7 @@ def outcome(row):
 
 
 def copy_project(folder):
-    """All files that git knows, as they are now."""
+    """Copy all files that git tracks, in their current state."""
     names = subprocess.run(['git', 'ls-files'], cwd=ROOT, check=True,
                            capture_output=True, text=True).stdout
     for name in names.splitlines():

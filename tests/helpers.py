@@ -1,4 +1,4 @@
-"""Inputs that several tests need, and what they share otherwise."""
+"""Inputs and helpers that several tests share."""
 import json
 import subprocess
 import sys
@@ -45,7 +45,7 @@ def run_tool(name, *arguments, **options):
 
 
 def read_notebook(name):
-    """A notebook of the project as the dictionary that its JSON holds."""
+    """A notebook of the project, as the dictionary in its JSON."""
     return json.loads((ROOT / 'notebooks' / name).read_text('utf-8'))
 
 

@@ -73,7 +73,7 @@ def test_reference_example_to_the_count(reference):
 
 
 def check_labels(truth, anchors, labels, offsets, pos_iou, neg_iou, ratio):
-    """All that is promised of labels, one image, written out plainly."""
+    """Every promise about labels, for one image, written out plainly."""
     objects = truth[truth[:, 0] >= 0]
     n = anchors.shape[1]
     overlap = numpy.array([
@@ -123,7 +123,7 @@ def test_labels_are_right_for_300_seeds(rng):
 
 
 def test_a_hard_object_keeps_its_only_positive():
-    """The draft could draw the best anchor again, as a negative."""
+    """The draft could sample the best anchor as a negative."""
     anchors = d2l_anchors.generate_anchors(4, 4, [.9], [1])
     truth = np.array([[[0, .40, .40, .45, .45]]])   # tiny
     best = int(iou(truth[0, 0, 1:].reshape(4, 1), anchors).argmax())

@@ -15,7 +15,7 @@ from d2l_ext.boxes import iou
 
 
 def without_ties(truth, boxes):
-    """Two anchors that fit an object alike are told by rounding alone."""
+    """Rounding alone decides between two anchors that fit equally well."""
     for rows in truth:
         for row in rows:
             second, best = numpy.sort(iou(row[1:], boxes).asnumpy())[-2:]
@@ -26,7 +26,7 @@ def without_ties(truth, boxes):
 
 @pytest.mark.parametrize('num_rows', [1, 4, 9])
 def test_labels_are_the_same(rng, num_rows):
-    """All but the choice of the background, which is drawn."""
+    """Except for the background, which is sampled."""
     boxes = anchors.generate_anchors(5, 7, rpn.SIZES, rpn.RATIOS)
     for _ in range(10):
         truth = without_ties(random_truth(rng, 6, num_rows), boxes)

@@ -107,7 +107,7 @@ def test_project_box_clips_all_sides():
 
 
 def plain_nms(scores, boxes, threshold):
-    """As one would explain it: best first, drop what overlaps it."""
+    """As one would explain it: take the best, drop what overlaps it."""
     order = list(numpy.argsort(-scores, kind='stable'))
     overlaps = d2l_boxes.iou(np.array(boxes)[:, :, None],
                              np.array(boxes)[:, None]).asnumpy()

@@ -134,7 +134,7 @@ def test_the_readme_states_the_results_of_the_chapter():
 
 NBVAL = """
 import sys
-sys.path.insert(0, {root!r})
+sys.path[:0] = [{root!r}, {root!r} + '/tests']
 from conftest import *
 """
 

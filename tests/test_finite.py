@@ -86,7 +86,7 @@ def test_any_number_of_classes(rng, num_classes):
 @pytest.mark.parametrize('shape', [(1, 1), (3, 5), (33, 32), (16, 200),
                                    (200, 16)])
 def test_pictures_of_any_shape(rng, shape):
-    """With the backbone itself: of one pixel it makes a map of one cell."""
+    """With the backbone itself, for which one pixel makes one cell."""
     truth = random_truth(rng, 2, 2)
     backbone, output = train(truth, shape, backbone=detection_backbone(1))
     proposals = predict_rpn(backbone(np.ones((2, 3, *shape))),
@@ -108,7 +108,7 @@ def test_offsets_that_would_overflow(offset):
 
 
 def test_a_model_with_wild_predictions(rng):
-    """Parameters a thousand times too large still detect in the picture."""
+    """Parameters a thousand times too large give boxes in the picture."""
     recipe = Recipe(steps=(Step('joint', 1, .1, .1),), side=64)
     detector = make_detector(recipe, ['cat', 'dog'])
     for model in (detector.rpn_output, detector.rcnn_output):
@@ -126,7 +126,7 @@ def test_a_model_with_wild_predictions(rng):
 
 
 def test_no_proposals(rng):
-    """Nothing is found on a picture of which nothing is proposed."""
+    """Nothing is found in a picture without proposals."""
     features = np.array(rng.normal(size=(2, 8, 4, 6)), dtype='float32')
     head = FasterRCNNOutput(2)
     head.initialize()

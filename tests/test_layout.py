@@ -1,5 +1,6 @@
 """The layers of the library: imports lead down, never up or around."""
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ MODULES = sorted(path for path in LIBRARY.rglob('*.py')
 
 
 def layer(parts):
-    """Which layer a module is in, from the parts of its dotted name."""
+    """The layer of a module, from the parts of its dotted name."""
     return LAYERS.index(parts[0] if parts[0] in LAYERS else '')
 
 
@@ -43,7 +44,7 @@ def test_each_folder_says_what_lives_in_it():
 
 
 def test_a_wheel_holds_the_whole_library(tmp_path):
-    """An editable install would not show what is left out."""
+    """An editable install would hide that something is missing."""
     for name in ('pyproject.toml', 'README.md', 'LICENSE'):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(LIBRARY, tmp_path / 'd2l_ext')
@@ -57,3 +58,20 @@ def test_a_wheel_holds_the_whole_library(tmp_path):
                 if name.startswith('d2l_ext/')}
     assert held == {path.relative_to(ROOT).as_posix()
                     for path in LIBRARY.rglob('*.py')}
+
+
+def test_contributors_are_told_the_layers():
+    """From the top to the bottom."""
+    page = (ROOT / 'CONTRIBUTING.md').read_text('utf-8')
+    named = re.findall(r'^\| [`*]([\w ]+)(?:/|\.py)?[`*] \|', page, re.M)
+    assert named == [layer or 'top folder' for layer in LAYERS[::-1]]
+    modules = {path.stem for path in LIBRARY.glob('*.py')}
+    top, = re.findall(r'^\| \*top folder\* \| `(.*)` \|$', page, re.M)
+    assert set(top.split()) == modules - {'__init__', 'errors'}
+
+
+def test_the_citation_has_the_version_of_the_package():
+    version, = re.findall('^version.*"(.*)"', (
+        ROOT / 'pyproject.toml').read_text('utf-8'), re.M)
+    assert f'\nversion: {version}\n' in (
+        ROOT / 'CITATION.cff').read_text('utf-8')

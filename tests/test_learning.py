@@ -1,4 +1,4 @@
-"""Proof that it can learn: a training that knows its pictures by heart."""
+"""Proof that training works: it can learn a few pictures by heart."""
 from mxnet import npx
 
 from d2l_ext import (

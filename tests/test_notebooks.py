@@ -1,4 +1,7 @@
-"""What holds for every notebook: one source of truth, clean outputs."""
+"""Every notebook has the library's code and clean outputs.
+
+`compare_outputs.py` compares outputs with those of a new run.
+"""
 import ast
 import re
 import subprocess
@@ -17,9 +20,9 @@ SECTIONS = [name for name in NAMES if not name.startswith('faster-rcnn')]
 
 
 def definitions(code):
-    """Top-level definitions by name, as code without what only explains.
+    """Top-level definitions by name, without explanations.
 
-    Docstrings, comments and annotations drop out, and so does `d2l.`.
+    Docstrings, comments and annotations are left out, and so is `d2l.`.
     """
     found = {}
     for node in ast.parse(textwrap.dedent(code).replace('d2l.', '')).body:
@@ -48,7 +51,7 @@ def library_cells(name):
 
 @pytest.mark.parametrize('name', NAMES)
 def test_code_of_a_notebook_is_that_of_the_library(name):
-    """A helper exists once: the tests of the one speak for the other."""
+    """So the tests of the library hold for the notebooks, too."""
     assert library_cells(name)
     for cell in library_cells(name):
         module = cell['metadata']['module'].replace('.', '/')

@@ -1,4 +1,4 @@
-"""What must hold for any boxes, tried on boxes that hypothesis makes up.
+"""Properties of any boxes, tried on boxes that hypothesis makes up.
 
 It likes to try what one forgets: boxes without area, equal boxes, boxes
 outside of the image, none at all.

@@ -1,4 +1,4 @@
-"""What `import d2l_ext as d2l` gives: what is used, and nothing else."""
+"""`import d2l_ext as d2l` gives what is used, and nothing else."""
 import ast
 import re
 

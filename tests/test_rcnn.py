@@ -117,7 +117,7 @@ def test_targets_are_those_of_each_image(rng):
 
 
 def test_detections_by_hand():
-    """Class, probability and box of what the head is sure of."""
+    """Class, probability and box of the confident predictions."""
     features = np.zeros((2, 1, 4, 4))
     preds = [[np.array([.9, .8]), np.array([[.1, .1, .5, .5],
                                             [.1, .1, .5, .52]]).T],
@@ -151,7 +151,7 @@ def test_detections_are_limited_and_sorted(rng):
 
 
 def test_a_proposal_is_positive_above_one_half():
-    """Not only an object's best one: also a worse one with IoU 0.6."""
+    """Not only the best one of an object, also a worse one with IoU 0.6."""
     truth = np.array([[[1, 0, 0, 1, 1]]])
     boxes = np.array([[0, 0, 1, 1], [0, 0, 1, .6], [0, 0, 1, .4]]).T
     _, labels, _ = rcnn.faster_rcnn_targets(

@@ -47,7 +47,7 @@ def test_inference_is_what_was_trained(num_stages, rng):
 
 
 def test_output_keeps_the_order_of_anchors():
-    """What a cell's channels say ends up at that cell's anchors."""
+    """The channels of a cell belong to the anchors of that cell."""
     output = rpn.RPNOutput(num_anchors=3)
     output.initialize()
     X = np.random.uniform(size=(2, 6, 4, 5))
@@ -87,7 +87,7 @@ def test_batch_hands_its_anchors_back(rng):
 
 @pytest.mark.parametrize('shape', [(1, 8, 1, 1), (3, 8, 4, 6)])
 def test_proposals_image_by_image(shape):
-    """All at once gives what a plain loop over images gives."""
+    """The result is that of a plain loop over images."""
     output = rpn.RPNOutput()
     output.initialize()
     X = np.random.normal(size=shape)
@@ -111,7 +111,7 @@ def test_proposals_image_by_image(shape):
 
 
 def test_a_trained_output_would_propose_the_object():
-    """Objectness and offsets that are right give the right proposal."""
+    """Correct objectness and offsets give the correct proposal."""
     anchors = rpn.rpn_anchors(np.zeros((1, 1, 8, 8)))
     truth = np.array([[[0, .2, .3, .6, .9]]])
     labels, offsets = rpn.rpn_targets(truth, anchors)

@@ -1,4 +1,4 @@
-"""Notebooks run wherever they are put, and whatever a user's shell says."""
+"""Notebooks run in any folder, and with any settings of the shell."""
 import os
 import resource
 import shutil
@@ -12,7 +12,8 @@ import pytest
 from helpers import ROOT
 
 NEEDED = ('notebooks/anchors.ipynb', 'd2l_ext', 'conftest.py',
-          'pyproject.toml', 'tests/nbval-sanitize.cfg')
+          'pyproject.toml', 'tests/compare_outputs.py',
+          'tests/compare_outputs.cfg')
 # A network in which nothing but this machine can be reached, and a folder in
 # which nothing but build/ can be written: root may write to others' files.
 ISOLATED = ('unshare', *(['--map-root-user'] if os.geteuid() else []),
@@ -25,7 +26,7 @@ ISOLATED = ('unshare', *(['--map-root-user'] if os.geteuid() else []),
 
 @pytest.fixture
 def checkout(tmp_path):
-    """Part of the project, in a folder that tries one's patience."""
+    """Part of the project, in a folder with a difficult name."""
     folder = tmp_path / 'Bücher & Hefte' / 'Kapitel 1'
     for name in NEEDED:
         target = folder / name

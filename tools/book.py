@@ -3,13 +3,13 @@
     python tools/book.py build/book
     python tools/book.py build/print --builder singlehtml
 
-Pages, notebooks, pictures and the README are copied beside each other, since
-Sphinx wants them in one folder. Nothing is executed; any warning is an error,
-and then the book that was there stays.
+Pages, notebooks, pictures and the README are copied into one folder, which
+Sphinx needs. Nothing is executed. Any warning is an error, and then an
+existing book is kept.
 
-The environment variable BOOK_REPOSITORY may say where the project is on the
-web; pages then link to it and to mybinder.org. BOOK_LAB may say where the
-readers' JupyterLab is, http://localhost:8888 for instance.
+If the environment variable BOOK_REPOSITORY names the project's address on
+the web, pages link to it and to mybinder.org. BOOK_LAB is the address of the
+readers' JupyterLab, for instance http://localhost:8888.
 """
 import argparse
 import os
@@ -30,12 +30,12 @@ SOLUTIONS = ('faster-rcnn-solutions',)
 
 
 def check_repository(address):
-    """An address as Binder's and the theme's links need it, '' for none.
+    """An address in the form that links need, '' for none.
 
     Raises
     ------
     SystemExit
-        When it is none that they can link to.
+        If neither Binder nor the theme can link to it.
     """
     found = re.fullmatch(
         r'(https://git(?:hub|lab)\.com/[\w.-]+/[\w.-]+?)(\.git)?/?', address)
@@ -46,8 +46,8 @@ def check_repository(address):
 
 
 def gather(folder, students=False):
-    """Everything that the book is made of, in `folder`."""
-    # Assignments are made of other sources, by another tool.
+    """Collect everything that the book is made from in `folder`."""
+    # Assignments are made by another tool.
     ignored = shutil.ignore_patterns(
         '__pycache__', '.ipynb_checkpoints', 'assignments',
         *(['teaching.md'] if students else []))

@@ -1,4 +1,4 @@
-"""The browser of this machine, driven by Playwright: for print, for tests."""
+"""This machine's browser, driven by Playwright, for printing and tests."""
 import contextlib
 import os
 import shutil
@@ -15,7 +15,7 @@ MISSING = ('No Chromium was found. Install one (Debian, Ubuntu: apt install '
 def find_chromium():
     """Path of a Chromium or Chrome, None if there is none.
 
-    The environment variable CHROMIUM has the first word.
+    The environment variable CHROMIUM takes precedence.
     """
     names = [os.environ['CHROMIUM']] if 'CHROMIUM' in os.environ else NAMES
     return next(filter(None, map(shutil.which, names)), None)
@@ -23,11 +23,11 @@ def find_chromium():
 
 @contextlib.contextmanager
 def chromium():
-    """A browser without a window, ended on leaving."""
+    """A browser without a window, closed at the end of the block."""
     path = find_chromium()
     if path is None:
         raise SystemExit(MISSING)
-    # Chromium's sandbox does not work for root, as whom containers run.
+    # Chromium's sandbox does not work for root, the user of many containers.
     root = hasattr(os, 'geteuid') and os.geteuid() == 0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -37,6 +37,6 @@ def chromium():
 
 
 if __name__ == '__main__':
-    # For make: a missing browser is told before anything takes long.
+    # For make: report a missing browser before anything takes long.
     if find_chromium() is None:
         sys.exit(MISSING)

@@ -1,7 +1,7 @@
-"""Run experiments of the solutions, and keep what they measured.
+"""Run experiments of the solutions and store their results.
 
     python tools/experiments.py list
-    python tools/experiments.py missing          all that have no result yet
+    python tools/experiments.py missing          all without a result
     python tools/experiments.py tuned --seed 2   one, again
 
 Each run writes one file docs/results/NAME-SEED.json, from which
@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Tuple
 
-# Sums differ in their last bits with the number of threads, and trainings
-# with them. With one thread, results depend on no number of cores, and two
-# experiments side by side take less time than two in turn.
+# The number of threads changes the last bits of sums, and so the training.
+# With one thread results do not depend on the number of cores, and two
+# experiments take less time side by side than one after the other.
 if __name__ == '__main__':
     os.environ['OMP_NUM_THREADS'] = '1'
 
@@ -40,10 +40,10 @@ NMS_THRESHOLDS = (.1, .3, .5, .7)
 
 
 class Experiment(NamedTuple):
-    """A recipe, the data it is tried on, and with which seeds.
+    """A recipe, its data and its seeds.
 
-    `more` asks for figures of the trained model beyond the usual ones: with
-    other thresholds ('thresholds'), or on photographs ('photographs').
+    `more` requests further figures of the trained model: with other
+    thresholds ('thresholds') or on photographs ('photographs').
     """
     recipe: Recipe
     data: str = 'embedded'
@@ -51,11 +51,11 @@ class Experiment(NamedTuple):
     more: str = ''
 
 
-# Exercise 1: other rates of the backbone in step 2, all else the same.
+# Exercise 1: only the rate of the backbone in step 2 differs.
 TUNING = {f'rate-{rate}': CHAPTER._replace(
     steps=(CHAPTER.steps[0], Step('rcnn', 3, rate, .1)))
     for rate in (.01, .03, .1, .3)}
-# Smaller pictures than those of BEST: a dozen of trainings in half an hour.
+# Smaller pictures than those of BEST: a dozen trainings in half an hour.
 SMALL = BEST._replace(side=160, steps=(Step('joint', 3, .4, .4),))
 ABLATIONS = {
     'ablation-max-pooling': SMALL._replace(pooling='max'),
@@ -81,7 +81,7 @@ EXPERIMENTS = {
 
 
 def run(name, seed):
-    """Train and evaluate; returns what goes into the file."""
+    """Train and evaluate; returns the content of the result file."""
     recipe, data, _, more = EXPERIMENTS[name]
     choose_data(data)
     train_iter, test_iter = d2l.load_data_voc_detection(
@@ -94,8 +94,8 @@ def run(name, seed):
     truths = [y for _, Y in d2l.load_batches(dataset, 32) for y in Y]
     steps = []
     for number in range(1, len(recipe.steps) + 1):
-        # Seeded anew, a step does not depend on how the one before came
-        # about: experiments that begin alike share what they begin with.
+        # With a new seed, a step does not depend on how the one before was
+        # obtained: experiments with the same first steps can share them.
         npx.random.seed(1000 * number + seed)
         about = train_step(
             recipe._replace(steps=recipe.steps[:number]), seed, detector,
@@ -124,7 +124,7 @@ def run(name, seed):
 
 
 def train_step(recipe, seed, detector, train_iter, test_iter):
-    """Train the last step of a recipe, unless it was trained before."""
+    """Train the last step of a recipe, unless it is already stored."""
     key = json.dumps([recipe, seed, str(train_iter.dataset.root),
                       len(train_iter.dataset)])
     folder = STEPS / hashlib.sha1(key.encode()).hexdigest()[:12]
@@ -153,7 +153,7 @@ def choose_data(data):
 
 
 def transfer(detector):
-    """mAP on photographs of what was trained on drawings."""
+    """mAP on photographs of a detector that was trained on drawings."""
     choose_data('photographs')
     root, _ = d2l.voc_dir()
     dataset = d2l.VOCDetection(root, 'val', *detector.size,
@@ -184,7 +184,7 @@ def save(result):
 
 
 def rounded(value):
-    """Floats with four digits: the fifth is noise. nan is null in JSON."""
+    """Round floats to four digits, as the fifth is noise; nan becomes null."""
     if isinstance(value, float):
         return round(value, 4) if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Make one HTML file of an executed notebook, its figures included.
+"""Convert an executed notebook to one HTML file that includes its figures.
 
     python tools/export_html.py build/faster-rcnn.ipynb build/out.html
 """
@@ -14,7 +14,7 @@ from nbconvert import HTMLExporter
 from d2l_ext.runtime.files import replacing
 
 ROOT = Path(__file__).parent.parent
-# Cells with the tag "solution" are folded until a reader wants to see them.
+# Cells with the tag "solution" are folded until a reader opens them.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block any_cell -%}
@@ -42,7 +42,7 @@ details.solution summary { cursor: pointer; color: #0072b2; }
 
 
 def mathjax(notebook):
-    """The code that sets formulas, if there are any: it is two megabytes."""
+    """The code that sets formulas (two megabytes), '' if there are none."""
     if not any('$$' in cell.source for cell in notebook.cells
                if cell.cell_type == 'markdown'):
         return ''
@@ -62,7 +62,7 @@ def main():
         template_file='chapter.html.j2')
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     notebook = nbformat.read(args.notebook, as_version=4)
-    # nbconvert holds no picture from outside of the folder that it is told.
+    # nbconvert embeds only pictures inside the folder that it is given.
     for cell in notebook.cells:
         if cell.cell_type == 'markdown':
             cell.source = re.sub(r'(!\[[^\]]*\]\()\.\./', r'\1', cell.source)

@@ -2,8 +2,8 @@
 
     python tools/fetch_voc2012.py
 
-An interrupted download goes on where it stopped. Nothing appears under its
-final name before it is complete and its checksum is right.
+An interrupted download continues where it stopped. A file gets its final
+name only when it is complete and its checksum is right.
 """
 import hashlib
 import os
@@ -21,17 +21,17 @@ import d2l_ext as d2l
 from d2l_ext.data.folders import VOC2012
 
 TIMEOUT = 30   # seconds without a byte
-CHUNK = 1 << 16   # bytes; an interruption loses no more
-TRIES, PAUSE = 5, 2.   # each pause, in seconds, is twice the one before
+CHUNK = 1 << 16   # bytes; the most that an interruption loses
+TRIES, PAUSE = 5, 2.   # seconds of the first pause; each one is doubled
 
 
 def download(url: str, path: Path, sha1: str) -> Path:
-    """Download a file, going on from what an earlier call has left.
+    """Download a file, continuing a partial download of an earlier call.
 
-    A connection that breaks or stalls, and a server that fails, are tried
-    again. Raises `DatasetError` when that does not help, when the server
-    refuses, or the checksum is wrong; in the last case what was downloaded
-    is removed, otherwise it is kept for the next call.
+    If the connection breaks or stalls, or the server fails, it tries again.
+    Raises `DatasetError` if that does not help, if the server refuses, or if
+    the checksum is wrong. In the last case the download is removed; otherwise
+    it is kept for the next call.
     """
     if path.exists():
         return path
@@ -46,19 +46,20 @@ def download(url: str, path: Path, sha1: str) -> Path:
                 error.response.status_code < 500)
             if refused or pause is None:
                 raise d2l.DatasetError(
-                    f'{url} could not be downloaded ({error}). What has '
-                    f'arrived is kept in {partial}; call again to go on from '
-                    'there.') from error
+                    f'{url} could not be downloaded ({error}). The part that '
+                    f'arrived is kept in {partial}; call again to continue '
+                    'from there.') from error
             time.sleep(pause)
         except OSError as error:
             raise d2l.DatasetError(
-                f'{partial} could not be written ({error.strerror}). Make '
-                'room and call again to go on from there.') from error
+                f'{partial} could not be written ({error.strerror}). Free '
+                'some space and call again to continue from there.'
+            ) from error
     if _sha1(partial) != sha1:
         partial.unlink()
         raise d2l.DatasetError(
-            f'{url} has a wrong checksum (not {sha1}); it was removed. Call '
-            'again to download it anew.')
+            f'{url} has a wrong checksum (not {sha1}); the file was removed. '
+            'Call again to download it from the beginning.')
     os.replace(partial, path)
     return path
 
@@ -72,14 +73,14 @@ def _fetch(url, partial):
             return
         response.raise_for_status()
         if 'html' in response.headers.get('Content-Type', ''):
-            # Of a login page, for instance, that stands in between.
+            # For instance the login page of a network.
             raise requests.HTTPError('a web page came instead of the file',
                                      response=response)
         _append(response, partial, have)
 
 
 def _append(response, partial, have):
-    # A server that does not know ranges begins at the beginning.
+    # A server that does not support ranges sends the file from its beginning.
     resumed = response.status_code == 206
     length = response.headers.get('Content-Length')
     total = int(length) + have * resumed if length else None
@@ -100,16 +101,16 @@ def _sha1(path):
 
 
 def unpack(archive: Path, folder: Path, name: str) -> Path:
-    """Unpack `name` of an archive beside its place, then move it there.
+    """Unpack `name` from an archive into a temporary folder, then move it.
 
-    Raises `DatasetError` when a member would leave the folder, is a device
-    or otherwise no plain file.
+    Raises `DatasetError` if a member would leave the folder or is not an
+    ordinary file.
     """
     if (folder / name).exists():
         return folder / name
     if not hasattr(tarfile, 'data_filter'):
         raise d2l.DatasetError(
-            f'{archive} can not be unpacked: this Python is too old to do it '
+            f'{archive} can\'t be unpacked: this Python is too old to do it '
             'safely. Use 3.9.17, 3.10.12, 3.11.4 or newer.')
     partial = folder / f'{name}.partial'
     shutil.rmtree(partial, ignore_errors=True)
@@ -118,7 +119,7 @@ def unpack(archive: Path, folder: Path, name: str) -> Path:
             tar.extractall(partial, filter='data')
         os.replace(partial / name, folder / name)
     except (tarfile.TarError, OSError) as error:
-        raise d2l.DatasetError(f'{archive} can not be unpacked ({error}).'
+        raise d2l.DatasetError(f'{archive} can\'t be unpacked ({error}).'
                                ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -130,7 +131,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     url, sha1 = d2l.DATA_HUB['voc2012']
     try:
-        # Of two calls at once, one works and the other waits.
+        # If two calls run at the same time, one waits for the other.
         with FileLock(folder / 'VOC2012.lock'):
             fetch(url, sha1, folder)
     except d2l.DatasetError as error:
@@ -138,14 +139,14 @@ def main():
 
 
 def fetch(url: str, sha1: str, folder: Path) -> None:
-    """Download and unpack, unless it was done before."""
+    """Download and unpack, unless it has been done."""
     if (folder / VOC2012).is_dir():
-        print(f'{folder / VOC2012} is there already.')
+        print(f'{folder / VOC2012} already exists.')
         return
     archive = download(url, folder / url.rsplit('/', 1)[1], sha1)
     unpack(archive, folder, VOC2012.parts[0])
     archive.unlink()
-    print(f'{folder / VOC2012} is ready; the notebooks take it from now on.')
+    print(f'{folder / VOC2012} is ready; the notebooks use it from now on.')
 
 
 if __name__ == '__main__':

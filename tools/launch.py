@@ -1,10 +1,10 @@
-"""Start scheduler, servers and workers of a training on this machine.
+"""Start the scheduler, servers and workers of a training on this machine.
 
     python tools/launch.py --workers 2 -- python train.py ...
 
-All are given the environment variables that MXNet reads, and run until the
-workers are done. When one of them fails, the others end, too, and so does
-this, with the status of a worker that failed.
+All get the environment variables that MXNet reads, and run until the workers
+are done. If one of them fails, the others end as well, and the exit status is
+that of a worker that failed.
 """
 import argparse
 import os
@@ -16,14 +16,14 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-# What a scheduler or server runs: importing MXNet does not return.
+# The code of a scheduler or server: its import does not return.
 SERVE = [sys.executable, '-c', 'import d2l_ext']
-# Seconds that the others have to end by themselves, with a message.
+# Seconds for the others to end by themselves, with a message.
 GRACE = 15
 
 
 def free_port():
-    """A port so that the next one is free, too."""
+    """A free port such that the next one is free, too."""
     while True:
         with socket.socket() as first, socket.socket() as second:
             first.bind(('127.0.0.1', 0))
@@ -36,7 +36,7 @@ def free_port():
 
 
 def environment(role, num_workers, num_servers, port):
-    """Variables of one process; a worker gets its share of the cores."""
+    """Environment of a process; a worker gets its share of the cores."""
     threads = max(1, len(os.sched_getaffinity(0)) // num_workers)
     path = filter(None, [str(ROOT), os.environ.get('PYTHONPATH')])
     return {'OMP_NUM_THREADS': str(threads if role == 'worker' else 1),
@@ -49,7 +49,7 @@ def environment(role, num_workers, num_servers, port):
 
 
 def start(command, num_workers=2, num_servers=1, port=None, **options):
-    """All processes, with what they are; options are those of Popen."""
+    """Start all processes; returns (role, process). Options are Popen's."""
     port = port or free_port()
     roles = ['scheduler', *['server'] * num_servers,
              *['worker'] * num_workers]
@@ -60,7 +60,7 @@ def start(command, num_workers=2, num_servers=1, port=None, **options):
 
 
 def wait(processes):
-    """Wait for all; the status of a worker that failed, or of another."""
+    """Wait for all; returns the status of one that failed, or 0."""
     deadline = None
     while None in (statuses := [p.poll() for _, p in processes]):
         if not deadline and any(statuses):
@@ -88,7 +88,7 @@ def main():
                         'the next one must be free (default: any)')
     parser.add_argument('command', nargs='+', help='what a worker runs')
     args = parser.parse_args()
-    # An interrupt is for the workers, which get it, too.
+    # The workers, which also get an interrupt, handle it.
     signal.signal(signal.SIGINT, lambda *_: None)
     processes = start(args.command, args.workers, args.servers,
                       args.port)

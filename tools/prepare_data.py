@@ -1,8 +1,8 @@
-"""Draw the embedded set, if it is the one to use and not there yet.
+"""Draw the embedded set if it is needed and does not exist yet.
 
     python tools/prepare_data.py
 
-Called before a notebook asks for it, so that no cell holds the progress bar.
+Run before a notebook needs it, so that no cell contains the progress bar.
 """
 import sys
 

@@ -1,4 +1,4 @@
-"""Save the last figure of the chapter as the picture of the README.
+"""Save the last figure of the chapter as the picture in the README.
 
     python tools/readme_picture.py
 """
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def last_figure() -> bytes:
-    """The PNG that the chapter's last figure is."""
+    """The last figure of the chapter, as PNG."""
     notebook = nbformat.read(ROOT / 'notebooks' / 'faster-rcnn.ipynb',
                              as_version=4)
     figures = [output.data['image/png'] for cell in notebook.cells

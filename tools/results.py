@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt
 
 PAGE, FIGURE = RESULTS.parent / 'results.md', RESULTS / 'ablations.png'
 BASE = 'ablation-base'
-# What a row changes, and how its sentence begins.
+# The change of each row, and the beginning of its sentence.
 ABLATIONS = {
     'ablation-max-pooling': (
         'RoI pooling instead of RoIAlign', 'Rounding regions to whole cells'),
@@ -22,12 +22,12 @@ ABLATIONS = {
     'ablation-stride-32': (
         'features of stride 32', 'Taking all four stages of the backbone'),
     'ablation-lambda-0.3': (
-        'lambda 0.3', 'Weighing the boxes less against the classes'),
+        'lambda 0.3', 'Giving the boxes less weight than the classes'),
     'ablation-lambda-3': (
-        'lambda 3', 'Weighing the boxes more against the classes'),
+        'lambda 3', 'Giving the boxes more weight than the classes'),
     'ablation-anchors': (
         'anchor sizes 0.5, 0.35, 0.25',
-        'Choosing anchors of the sizes that the animals have'),
+        'Matching the anchors to the sizes of the animals'),
     'ablation-class-specific': (
         'offsets for each class', 'Predicting a box for each class'),
     'ablation-ground-truth': (
@@ -43,7 +43,7 @@ TITLES = {
 
 
 def results_of(name):
-    """All runs of an experiment that there are, by seed."""
+    """All runs of an experiment that have a result, by seed."""
     return [json.loads(path.read_text()) for path in sorted(
         RESULTS.glob(f'{name}-[0-9].json'))]
 
@@ -57,7 +57,7 @@ def minutes(run):
 
 
 def summary(runs, key):
-    """Mean of the seeds that have a value, and its standard deviation."""
+    """Mean and standard deviation over the seeds that have a value."""
     values = [key(run) for run in runs if key(run) is not None]
     if not values:
         return 'not measured'
@@ -106,10 +106,10 @@ def tuning_table():
 
 def sentence(subject, difference, noise):
     if abs(difference) <= noise:
-        return (f'{subject} makes no difference that one run could show '
+        return (f'{subject} makes no difference that a single run could show '
                 f'({difference:+.3f}).')
-    better = 'better' if difference > 0 else 'worse'
-    return f'{subject} makes it {better} by {abs(difference):.3f}.'
+    better = 'raises' if difference > 0 else 'lowers'
+    return f'{subject} {better} the mAP by {abs(difference):.3f}.'
 
 
 def ablations():
@@ -166,32 +166,49 @@ def error_table():
 
 
 def page():
-    rows, noise, base = ablations()
-    draw_ablations(rows, noise)
-    best, photographs = results_of('best'), results_of('photographs')
-    base_run = results_of(BASE)[0]
-    machine = best[0]['machine']
+    machine = results_of('best')[0]['machine']
     return f"""\
 # Results
 
 <!-- Made by tools/results.py from docs/results/*.json: do not edit. -->
 
-`make results` makes this page from the files in `docs/results`, after
-running the experiments of which there is no file; delete a file to run its
-experiment again, or call `make experiment NAME=best SEED=1` with a name from
-the last column. Figures are means over seeds 1, 2, ... with their standard
-deviation where there are several. They were measured on one core of an
-{machine['processor']} each, without a GPU, with MXNet {machine['mxnet']} and
-Python {machine['python']}. Minutes are those of training, while another
+`make results` runs the experiments that have no file in `docs/results` yet,
+and makes this page from these files. To run an experiment again, delete its
+file, or call `make experiment NAME=best SEED=1` with a name from the last
+column. Figures are means over seeds 1, 2, ..., with their standard deviation
+if there are several. Each was measured on one core of an
+{machine['processor']}, without a GPU, with MXNet {machine['mxnet']} and
+Python {machine['python']}. Minutes are the time of training, while another
 experiment ran on the other core.
 
+{recipes_section()}
+## Tuning
+
+Only the rate of the backbone in step 2 differs; seed 1. Recall is that of the
+proposals after step 2.
+
+{tuning_table()}
+
+{ablations_section()}
+## Mistakes
+
+Detections with a probability of at least 0.5, by kind, and missed objects;
+means over the seeds.
+
+{error_table()}
+"""
+
+
+def recipes_section():
+    best, photographs = results_of('best'), results_of('photographs')
+    return f"""\
 ## Recipes
 
-Embedded set: {best[0]['pictures'][0]} pictures to train,
-{best[0]['pictures'][1]} to validate. Photographs:
+Embedded set: {best[0]['pictures'][0]} pictures for training,
+{best[0]['pictures'][1]} for validation. Photographs:
 {photographs[0]['pictures'][0]} and {photographs[0]['pictures'][1]} pictures
-with cats and dogs from Pascal VOC2012, COCO and the Oxford-IIIT Pet set,
-from random parameters.
+of cats and dogs from Pascal VOC2012, COCO and the Oxford-IIIT Pet set,
+starting from random parameters.
 
 {main_table()}
 
@@ -201,23 +218,23 @@ from random parameters.
   features of stride 16, RoIAlign to 4 x 4 windows, a hidden layer of 256
   units, {best[0]['recipe']['num_rois']} proposals an image in training.
 
-(A step is told as stage, epochs, and the rates of backbone and output.)
+(A step is given as stage, epochs, and the rates of backbone and output.)
 
-Trained on the drawings and tried on the photographs, the best recipe has a
+Trained on the drawings and tested on the photographs, the best recipe has a
 mAP@0.5 of {summary(best, lambda run: run['photographs'])}.
+"""
 
-## Tuning
 
-Only the backbone's rate in step 2 changes; seed 1. Recall is that of the
-proposals after step 2.
-
-{tuning_table()}
-
+def ablations_section():
+    rows, noise, base = ablations()
+    draw_ablations(rows, noise)
+    base_run = results_of(BASE)[0]
+    return f"""\
 ## Ablations
 
 The best recipe with pictures of {base_run['recipe']['side']} pixels and
-{base_run['recipe']['steps'][0][1]} epochs, and one thing changed at a time.
-A difference of less than {noise:.3f} may be chance: it is two standard
+{base_run['recipe']['steps'][0][1]} epochs, and one change at a time. A
+difference of less than {noise:.3f} may be chance: this is two standard
 deviations of the difference between two runs, estimated from
 {len(results_of(BASE))} seeds.
 
@@ -227,19 +244,12 @@ deviations of the difference between two runs, estimated from
 results/ablations.png)
 
 The trained model (no change, seed 1) with other settings at test time: how
-many proposals of an image the second stage looks at, and the IoU from which
-of two detections of a class the worse is dropped.
+many proposals of an image the second stage uses, and the IoU above which the
+worse of two detections of a class is dropped.
 
 {test_time_table(base_run, 'proposals', 'Proposals')}
 
 {test_time_table(base_run, 'nms', 'IoU of NMS')}
-
-## Mistakes
-
-Detections with a probability of at least 0.5, by kind, and missed objects;
-mean over the seeds.
-
-{error_table()}
 """
 
 

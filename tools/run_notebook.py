@@ -1,4 +1,4 @@
-"""Execute a notebook, showing on the way what it prints.
+"""Execute a notebook, showing what it prints while it runs.
 
     python tools/run_notebook.py notebooks/faster-rcnn.ipynb build/out.ipynb
 """
@@ -14,12 +14,12 @@ from nbclient.exceptions import CellExecutionError
 
 from d2l_ext.runtime.files import replacing
 
-# What a machine adds to a cell on its own account: no business of a reader.
+# Metadata that a run adds to a cell and that no reader needs.
 VOLATILE = ('execution', 'ExecuteTime')
 
 
 class VisibleClient(NotebookClient):
-    """Passes on to the terminal what a cell prints, when it prints it."""
+    """Shows on the terminal what a cell prints, when it prints it."""
 
     def process_message(self, msg, cell, cell_index):
         if msg['msg_type'] == 'stream':
@@ -28,11 +28,11 @@ class VisibleClient(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
     def on_comm_open_jupyter_widget(self, msg):
-        """Leave widgets alone: what they show is not kept anyway.
+        """Ignore widgets, whose output is not kept anyway.
 
-        To play the browser's part for them, nbclient sends on a channel on
-        which it waits for the kernel's reply, and now and then waits for
-        ever (its issue 312).
+        To act as their browser, nbclient sends messages on a channel on which
+        it waits for the kernel's reply, and sometimes it waits forever (its
+        issue 312).
         """
 
 
@@ -59,12 +59,12 @@ def main():
     args = parser.parse_args()
     notebook = nbformat.read(args.notebook, as_version=4)
     args.output.parent.mkdir(parents=True, exist_ok=True)
-    # Warnings that a shell asks for are no output of a cell.
+    # Warnings that a shell asks for do not belong in the output of a cell.
     os.environ.pop('PYTHONWARNINGS', None)
     client = VisibleClient(
-        # Whatever kernel it was saved with, on whatever machine.
+        # Whatever kernel the notebook was saved with.
         notebook, kernel_name='python3', timeout=None, record_timing=False,
-        # Kernels like to warn that they listen on this machine.
+        # Hides the warning that the kernel listens on this machine.
         extra_arguments=['--IPKernelApp.log_level=40'],
         on_cell_execute=announce(notebook),
         resources={'metadata': {'path': str(args.output.parent)}})
@@ -75,10 +75,10 @@ def main():
     for cell in notebook.cells:
         for key in VOLATILE:
             cell.metadata.pop(key, None)
-        # Sliders need a kernel; a figure beside them speaks for them.
+        # Sliders need a kernel; a figure next to them shows some positions.
         if 'widget' in cell.metadata.get('tags', []):
             cell.outputs = []
-    # Of all that a kernel says of itself, only what opens the notebook.
+    # Keep only the metadata that opening the notebook needs.
     for key in ('language_info', 'widgets'):
         notebook.metadata.pop(key, None)
     with replacing(args.output) as partial:

@@ -1,4 +1,4 @@
-"""Print the figures that an executed notebook ends with, and where it is.
+"""Print the results of an executed notebook and where to find it.
 
     python tools/summary.py build/faster-rcnn.ipynb
 """
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 
-# Cells whose printed output is a result carry this tag.
+# The tag of cells whose printed output is a result.
 TAG = 'result'
 
 

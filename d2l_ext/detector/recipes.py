@@ -267,16 +267,10 @@ def load_detector(folder: Union[str, os.PathLike],
 
 def load_parameters(detector: Detector, path: Union[str, os.PathLike],
                     ctx: Optional[Context] = None) -> None:
-    """Load the parameters of all three models into a detector.
+    """Load the file `detector.params` of `save_detector` into a detector.
 
-    Parameters
-    ----------
-    detector : Detector
-        A detector of the recipe that the parameters were trained with.
-    path : path
-        The file `detector.params` that `save_detector` wrote.
-    ctx : Context, optional
-        Device to load to, the CPU if not given.
+    It must be of the recipe that the parameters were trained with. `ctx` is
+    the device to load them to, the CPU if not given.
     """
     _models(detector).load_parameters(str(path), ctx=ctx or cpu())
 

@@ -7,7 +7,7 @@ from typing import Callable, List, Optional, Sequence
 from mxnet import autograd, np
 from mxnet.gluon import nn
 
-from ..anchors import draw
+from ..anchors import sample
 from ..losses import DetectionLoss
 from ..rcnn import faster_rcnn_targets
 from ..rpn import NMS_IOU, predict_rpn, rpn_anchors, rpn_batch
@@ -35,7 +35,7 @@ def faster_rcnn_batch_fn(rpn_output: nn.Block,
     -------
     callable
         `faster_rcnn_batch(ground_truths, features, output, anchors)` returns
-        predictions, labels and, in place of the anchors, None.
+        predictions, labels and, instead of anchors, None.
     """
     def faster_rcnn_batch(ground_truths, backbone_outputs,
                           faster_rcnn_output, anchors):
@@ -99,25 +99,19 @@ def sampled_targets(num_rois: int = 32, share: float = .25,
         num_positive = int(num_rois * share)
         images = np.arange(len(rpn_preds), ctx=rois.ctx)[:, None]
 
-        def drawn(of_kind, quota):
+        def sampled(of_kind, quota):
             mine = np.where(of_kind, rois[:, 0], -1) == images   # (B, R)
             quotas = np.full(len(rpn_preds), quota, ctx=rois.ctx)
-            return draw(mine, quotas).any(axis=0)
+            return sample(mine, quotas).any(axis=0)
 
-        used = drawn(cls_labels > 0, num_positive) | drawn(
+        used = sampled(cls_labels > 0, num_positive) | sampled(
             cls_labels == 0, num_rois - num_positive)
         return [x[used] for x in (rois, cls_labels, box_labels)]
     return targets
 
 
 class JointOutput(nn.Block):
-    """Both output models as one block, for joint training.
-
-    Parameters
-    ----------
-    rpn_output, rcnn_output : Block
-        The output models of the first and the second stage.
-    """
+    """The output models of both stages as one block, for joint training."""
 
     def __init__(self, rpn_output: nn.Block, rcnn_output: nn.Block,
                  **kwargs):
@@ -172,18 +166,7 @@ class JointLoss:
         self._loss = DetectionLoss(lambd)
 
     def counts(self, *labels: np.ndarray) -> List[np.ndarray]:
-        """Numbers of anchors and of proposals that the losses average over.
-
-        Parameters
-        ----------
-        *labels : ndarray
-            Class and box labels of the first stage and of the second.
-
-        Returns
-        -------
-        list of four ndarray, shape ()
-            The counts of `DetectionLoss` for each stage.
-        """
+        """The counts of `DetectionLoss` for the first stage and the second."""
         return [*self._loss.counts(*labels[:2]),
                 *self._loss.counts(*labels[2:])]
 
@@ -191,18 +174,8 @@ class JointLoss:
                  counts: Optional[Sequence] = None) -> np.ndarray:
         """Loss of a batch, anchor by anchor, then proposal by proposal.
 
-        Parameters
-        ----------
-        *preds_and_labels : ndarray
-            Class and box predictions of the first stage and of the second,
-            then the labels in the same order.
-        counts : sequence of four, optional
-            What to divide by, as for `DetectionLoss`.
-
-        Returns
-        -------
-        ndarray, shape (anchors + proposals,)
-            Its sum is the loss of the batch.
+        Arguments are class and box predictions of the first stage and of the
+        second, then the labels in the same order; `counts` are four numbers.
         """
         preds, labels = preds_and_labels[:4], preds_and_labels[4:]
         of_rpn, of_rcnn = ((None, None) if counts is None else

@@ -103,14 +103,8 @@ def _keep_alive(connection):
 class Member:
     """The connection of a worker or server to the scheduler.
 
-    Parameters
-    ----------
-    role : {'worker', 'server'}
-        The role of this process.
-    host : str
-        Address of the scheduler.
-    port : int
-        MXNet's port there; the connection uses the next one.
+    `host` is the scheduler's address, and `port` is MXNet's port there; the
+    connection uses the next one.
     """
 
     def __init__(self, role: str, host: str, port: int):

@@ -97,10 +97,9 @@ def show_ground_truth(X: np.ndarray, Y: np.ndarray, classes: Sequence[str],
 
     Parameters
     ----------
-    X : ndarray, shape (B, 3, H, W)
-        Normalised images.
-    Y : ndarray, shape (B, m, 5)
-        Ground truth; each class has a colour.
+    X, Y : ndarray
+        Normalised images (B, 3, H, W) and ground truth (B, m, 5), in which
+        each class has a colour.
     classes : sequence of str
         Names of the classes.
     num_images : int
@@ -121,10 +120,8 @@ def visualize_rpn_preds(X: np.ndarray, Y: np.ndarray, rpn_preds: List,
 
     Parameters
     ----------
-    X : ndarray, shape (B, 3, H, W)
-        Normalised images.
-    Y : ndarray, shape (B, m, 5)
-        Ground truth, drawn in white.
+    X, Y : ndarray
+        As for `show_ground_truth`; the ground truth is drawn in white.
     rpn_preds : list of [scores, boxes]
         What `predict_rpn` returns; drawn in colour, with objectness.
     num_proposals : int
@@ -145,10 +142,8 @@ def visualize_rcnn_preds(X: np.ndarray, Y: np.ndarray, detections: List,
 
     Parameters
     ----------
-    X : ndarray, shape (B, 3, H, W)
-        Normalised images.
-    Y : ndarray, shape (B, m, 5)
-        Ground truth, drawn in white.
+    X, Y : ndarray
+        As for `show_ground_truth`; the ground truth is drawn in white.
     detections : list of [classes, scores, boxes]
         What `predict_rcnn` returns; each class has a colour. Detections with
         a probability below 0.5 are not drawn.

@@ -123,17 +123,9 @@ class Checkpoint:
         """The batches of an epoch with their numbers, from 1.
 
         Batches that were done before resuming are skipped. An interrupt that
-        came during a batch is raised after it, once the file is written.
-
-        Parameters
-        ----------
-        train_iter : iterable
-            Gives the batches.
-        epoch : int
-            Its number.
-        sums : Accumulator
-            What each worker adds up over the batches of an epoch. An
-            interrupt stores it, and resuming restores it.
+        came during a batch is raised after it, once the file is written. It
+        stores `sums`, which a worker adds up over the epoch, and resuming
+        restores them.
         """
         done, kept = self._done
         self._done = 0, []

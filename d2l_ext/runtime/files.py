@@ -46,20 +46,9 @@ def store_parameters(save: Callable, path: Union[str, os.PathLike],
                      *arguments) -> None:
     """Store the parameters of a model completely, or not at all.
 
-    Parameters
-    ----------
-    save : callable
-        The model's method `save_parameters`.
-    path
-        The file to create or to replace.
-    *arguments
-        Passed on to `save` after the name of the file.
-
-    Raises
-    ------
-    CheckpointError
-        If the file can't be written, for instance on a full disk; `path` is
-        then unchanged.
+    `save` is the model's method `save_parameters`, which gets the name of a
+    file and `arguments`. Raises `CheckpointError` if the file can't be
+    written, for instance on a full disk; `path` is then unchanged.
     """
     try:
         with replacing(path) as partial:

@@ -13,12 +13,9 @@ __all__ = ['describe_machine']
 
 
 def describe_machine() -> str:
-    """Describe hardware, versions and data set in a few lines.
+    """Hardware, versions and data set in a few lines, for printing.
 
-    Returns
-    -------
-    str
-        For printing. The embedded data set is drawn if it is needed.
+    The embedded data set is drawn if it is needed.
     """
     gpus = npx.num_gpus()
     lines = [

@@ -1,8 +1,7 @@
-"""Names that MXNet 1.9.1 looks up in NumPy, and that newer NumPys dropped.
+"""Names that MXNet 1.9.1 looks up in NumPy and that newer versions dropped.
 
-They are served to MXNet's modules alone. Whoever else asks NumPy for one of
-them is told, as before, that it is gone; and a name that NumPy has is left
-as it is.
+Only MXNet's modules get them. For all other code the names are still missing,
+and names that NumPy has are not changed.
 """
 import sys
 import warnings
@@ -10,9 +9,11 @@ from types import SimpleNamespace
 
 import numpy
 
+__all__ = []
+
 
 def alltrue(*args, **kwargs):
-    """`numpy.all`, and yet another function: MXNet tells them apart."""
+    """`numpy.all` as another function: MXNet distinguishes them."""
     return numpy.all(*args, **kwargs)
 
 
@@ -47,12 +48,12 @@ def trapz(*args, **kwargs):
 
 
 def financial(*args, **kwargs):
-    """What NumPy 1.20 to 1.23 have in place of these functions."""
+    """The function that NumPy 1.20 to 1.23 have under these names."""
     raise RuntimeError('NumPy 1.20 dropped its financial functions: see '
                        'the package numpy-financial.')
 
 
-# Beside each name the (first) line of MXNet that asks for it.
+# With the first line of MXNet that uses each name.
 REPLACEMENTS = {
     'bool': bool,                   # numpy/utils.py 37
     'PZERO': 0.,                    # numpy/utils.py 42
@@ -83,17 +84,17 @@ REPLACEMENTS = {
 def missing():
     """Those of the names that this NumPy does not have."""
     with warnings.catch_warnings():
-        # Some NumPys have a name, and warn whoever asks for it.
+        # Some versions have a name but warn when it is used.
         warnings.simplefilter('ignore')
         return {name for name in REPLACEMENTS if not hasattr(numpy, name)}
 
 
 def serve():
-    """Let MXNet's modules, and no others, find the names in NumPy."""
+    """Let MXNet's modules, and only these, find the names in NumPy."""
     names, refuse = missing(), numpy.__getattr__
 
     def __getattr__(name):
-        # NumPy is asked for what it has not by the caller's own frame.
+        # A missing name is looked up from the frame of the caller.
         if name in names and sys._getframe(1).f_globals.get(
                 '__name__', '').split('.')[0] == 'mxnet':
             return REPLACEMENTS[name]

@@ -46,18 +46,11 @@ def resnet18(pretrained: Union[bool, str, os.PathLike] = False
              ) -> vision.ResNetV2:
     """ResNet-18, version 2, as a classifier for 1,000 classes.
 
-    Parameters
-    ----------
-    pretrained : bool or path
-        As for `detection_backbone`.
-
-    Returns
-    -------
-    ResNetV2
-        The layers and parameters of `gluon.model_zoo.vision.resnet18_v2`.
-        `features` holds the normalisation of the input, four layers of the
-        stem, four stages of two residual blocks, the last normalisation with
-        its activation, global pooling and flattening.
+    It has the layers and parameters of `gluon.model_zoo.vision.resnet18_v2`.
+    `features` holds the normalisation of the input, four layers of the stem,
+    four stages of two residual blocks, the last normalisation with its
+    activation, global pooling and flattening. `pretrained` is as for
+    `detection_backbone`.
     """
     resnet = vision.ResNetV2(_ResidualBlock, [2, 2, 2, 2],
                              [64, 64, 128, 256, 512])

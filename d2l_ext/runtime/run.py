@@ -16,7 +16,7 @@ from tqdm import tqdm
 from ..distributed.replicas import Replicas
 from ..errors import TrainingError
 from .checkpoint import Checkpoint
-from .live_plot import LivePlot
+from .learning_curves import LearningCurves
 
 __all__ = ['Epoch', 'Run']
 
@@ -44,10 +44,10 @@ class Epoch(NamedTuple):
 
 
 def _check_classes(models, train_iter):
-    """See that the second stage was made for the classes of the data set.
+    """Check that the second stage was made for the classes of the data set.
 
-    With fewer scores than classes, MXNet would take the last score for
-    those that are missing, without a word.
+    With fewer scores than classes, MXNet would silently use the last score
+    for those that are missing.
     """
     classes = getattr(getattr(train_iter, 'dataset', None), 'classes', None)
     for model in models:
@@ -62,7 +62,7 @@ def _check_classes(models, train_iter):
                 f'The data set has {right} classes ({", ".join(classes)}), '
                 f'but {kind}({made_for}) was made for {made_for}. In the '
                 f'cell that makes the output model, write {kind}({right}) '
-                f'in place of {kind}({made_for}), and run it again; or set '
+                f'instead of {kind}({made_for}), and run it again; or set '
                 'D2L_CLASSES to the names of '
                 f'{made_for} class{"es" if made_for > 1 else ""}.')
 
@@ -79,11 +79,7 @@ class Run:
         All models that a batch goes through, trained or not.
     trainers : sequence of Trainer
         The trainers of the models that learn.
-    train_iter : iterable with a length
-        Batches of images and ground truth.
-    ctx : Context or sequence of Context
-        Device or devices of the models.
-    checkpoint, resume, kvstore
+    train_iter, ctx, checkpoint, resume, kvstore
         As for `train_detection`.
     **settings
         Numbers that must be the same for a training to be resumed, including
@@ -120,7 +116,7 @@ class Run:
         self._checkpoint = Checkpoint(checkpoint, resume, self.replicas,
                                       train_iter, models, trainers,
                                       **settings)
-        self._plot = LivePlot(settings['num_epochs'])
+        self._curves = LearningCurves(settings['num_epochs'])
         self.history = [Epoch(*row) for row in self._checkpoint.history]
 
     def __enter__(self) -> Run:
@@ -185,5 +181,5 @@ class Run:
         """Add an epoch to the history, plot it, and store the state."""
         self.history.append(entry)
         if self.replicas.rank == 0:
-            self._plot.show(self.history)
+            self._curves.show(self.history)
         self._checkpoint.end_epoch(self.history)

@@ -225,7 +225,7 @@ def test_hostile_archives_are_refused(tmp_path, member):
     folder = tmp_path / 'data'
     folder.mkdir()
     bad = archive(tmp_path / 'bad.tar', ('VOC/a', tarfile.REGTYPE), member)
-    with pytest.raises(DatasetError, match='can not be unpacked'):
+    with pytest.raises(DatasetError, match="can't be unpacked"):
         fetch_voc2012.unpack(bad, folder, 'VOC')
     assert not list(folder.iterdir())
     assert sorted(p.name for p in tmp_path.iterdir()) == ['bad.tar', 'data']
@@ -255,7 +255,7 @@ def test_a_link_does_not_lead_out(tmp_path):
         evil = tarfile.TarInfo('VOC/out/evil')
         evil.size = 3
         tar.addfile(evil, io.BytesIO(b'abc'))
-    with pytest.raises(DatasetError, match='can not be unpacked'):
+    with pytest.raises(DatasetError, match="can't be unpacked"):
         fetch_voc2012.unpack(tmp_path / 'bad.tar', folder, 'VOC')
     assert not list(tmp_path.rglob('evil'))
     assert not list(folder.iterdir())
@@ -268,6 +268,6 @@ def test_an_archive_that_is_none_is_told(tmp_path, damage):
         archive(path, ('a/b', tarfile.REGTYPE))
     else:
         path.write_bytes(path.read_bytes()[:700 if damage == 'cut' else 0])
-    with pytest.raises(DatasetError, match='can not be unpacked'):
+    with pytest.raises(DatasetError, match="can't be unpacked"):
         fetch_voc2012.unpack(path, tmp_path, 'VOC')
     assert [p.name for p in tmp_path.iterdir()] == ['a.tar']

@@ -1,4 +1,4 @@
-"""Experiments, and the page that is made of their results."""
+"""Experiments, and the page that is made from their results."""
 import json
 import re
 import subprocess
@@ -21,7 +21,7 @@ def on_disk(name, seed):
 
 @pytest.mark.parametrize('name', experiments.EXPERIMENTS)
 def test_results_are_of_the_recipes_as_they_are(name):
-    """Who changes a recipe has to measure it again."""
+    """If you change a recipe, measure it again."""
     experiment = experiments.EXPERIMENTS[name]
     for seed in experiment.seeds:
         result = on_disk(name, seed)
@@ -52,16 +52,16 @@ def test_targets_are_met():
 
 
 def test_a_value_that_was_not_measured_is_left_out():
-    """Photographs are not at hand everywhere."""
+    """Not every machine has the photographs."""
     runs = [{'photographs': value} for value in (None, .25, .75)]
 
-    def told(*which):
+    def shown(*which):
         return results.summary([runs[i] for i in which],
                                lambda run: run['photographs'])
 
-    assert told(0, 1, 2) == told(1, 2) == '0.500 ± 0.354'
-    assert told(0, 1) == '0.250'
-    assert told(0) == 'not measured'
+    assert shown(0, 1, 2) == shown(1, 2) == '0.500 ± 0.354'
+    assert shown(0, 1) == '0.250'
+    assert shown(0) == 'not measured'
 
 
 def test_the_readme_states_the_means():
@@ -80,7 +80,7 @@ def test_only_step_2_differs_in_the_tuning():
 
 
 @pytest.mark.parametrize(('difference', 'words'), [
-    (.2, 'makes it better by 0.200'), (-.2, 'makes it worse by 0.200'),
+    (.2, 'raises the mAP by 0.200'), (-.2, 'lowers the mAP by 0.200'),
     (-.05, r'no difference .* \(-0.050\)')])
 def test_a_difference_within_the_noise_is_none(difference, words):
     assert re.search(words, results.sentence('This', difference, .1))
@@ -99,7 +99,7 @@ def test_results_are_rounded_and_valid_json():
 
 def test_an_experiment_is_run_once_and_can_be_repeated(
         tmp_path, monkeypatch):
-    """With the step before it at hand, and without, it ends the same."""
+    """The result is the same with and without a stored first step."""
     monkeypatch.setenv('D2L_VOC_DIR', '')
     monkeypatch.setattr(experiments, 'STEPS', tmp_path / 'steps')
     monkeypatch.setattr(experiments, 'RESULTS', tmp_path / 'results')

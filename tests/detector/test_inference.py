@@ -48,7 +48,7 @@ class Oracle(nn.Block):
 
 
 def oracle_detector(anchors, classes=('cat', 'dog')):
-    """Finds a dog in each of the anchors, a half sure of the second."""
+    """Finds a dog in each anchor, the second with a probability of 0.5."""
     n = anchors.shape[1]
     backbone = nn.HybridSequential()
     backbone.add(nn.Conv2D(1, 1))

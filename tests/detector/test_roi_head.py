@@ -1,4 +1,4 @@
-"""The head with choices: RoIAlign by hand, offsets for each class."""
+"""The head with options: RoIAlign by hand, offsets for each class."""
 import math
 
 import numpy
@@ -49,7 +49,7 @@ def test_roi_align_by_hand(rng):
 
 
 def test_regions_without_area_are_no_trouble():
-    """MXNet's operator ends the process at one."""
+    """MXNet's operator would abort the process."""
     X = np.arange(16.).reshape(1, 1, 4, 4)
     rois = np.array([[0, 2, 1, 2, 3], [0, 1, 4, 3, 4], [0, 0, 0, 0, 0]])
     pooled = roi_align(X, rois, (2, 2)).asnumpy()

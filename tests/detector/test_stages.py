@@ -23,15 +23,17 @@ from d2l_ext.training import train_detection
 
 
 def test_the_batch_function_is_the_chapters():
-    """Only that the RPN's output module is an argument of a function."""
+    """But with the RPN's output module and the threshold from outside."""
     cell, = (c for c in code_cells(read_notebook('faster-rcnn.ipynb'))
              if c['metadata'].get('source_cell') == 38)
     ours = ast.parse(textwrap.dedent(inspect.getsource(
         steps.faster_rcnn_batch_fn))).body[0]
     nested, = (node for node in ours.body
                if isinstance(node, ast.FunctionDef))
-    assert ast.unparse(nested) == ast.unparse(
-        ast.parse(text(cell).replace('d2l.', '')).body[0])
+    assert steps.NMS_IOU == .7
+    assert ast.unparse(nested) == ast.unparse(ast.parse(
+        text(cell).replace('d2l.', '').replace('nms_threshold=0.7', 'NMS_IOU')
+    ).body[0])
 
 
 def models(rng):

@@ -27,7 +27,7 @@ WORKER = [sys.executable, str(ROOT / 'tests/distributed/train_worker.py')]
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Start a training on this machine; what is left is killed."""
+    """Start a training on this machine; kill what is left of it."""
     monkeypatch.setenv('D2L_PATIENCE', str(HANG))
     processes = []
 
@@ -45,7 +45,7 @@ def run(tmp_path, monkeypatch):
 
 
 def end(processes, folder):
-    """Statuses of workers, in order, and all that was said by all."""
+    """Statuses of the workers, in order, and the output of all processes."""
     for _, process in processes:
         process.wait(timeout=HANG)
     statuses = [process.returncode for role, process in processes
@@ -72,8 +72,8 @@ def results(folder, num_workers=2):
 
 @pytest.fixture
 def all_background(monkeypatch):
-    """Workers draw other background than one process would: use all."""
-    monkeypatch.setattr('d2l_ext.anchors.draw',
+    """Workers sample other background than one process would: use all."""
+    monkeypatch.setattr('d2l_ext.anchors.sample',
                         lambda candidate, quota: candidate)
 
 
@@ -175,7 +175,7 @@ rank, _ = d2l_ext.worker_of('dist_sync')
 
 
 def test_no_worker_waits_for_farewells(tmp_path, run):
-    """MXNet's own, of a worker that is gone, would never come."""
+    """That of MXNet would never come from a worker that is gone."""
     processes = run(command=[sys.executable, '-c', LEAVE])
     statuses, said = end(processes, tmp_path)
     assert statuses == [0, 0], said
@@ -219,7 +219,7 @@ def hosts():
 
 
 def start_on(hosts_and_roles, command, output):
-    """Start processes with the same variables, but for role and address."""
+    """Start processes that differ only in role and address."""
     processes, environment = [], launch.environment('worker', 2, 1, 9500)
     for address, role in hosts_and_roles:
         processes.append((role, subprocess.Popen(
@@ -233,7 +233,7 @@ def start_on(hosts_and_roles, command, output):
 
 def test_two_hosts_train_together_until_one_is_cut_off(tmp_path, hosts,
                                                        all_background):
-    """Each has an address of its own; then the cable is pulled."""
+    """Each has its own address; then the cable is pulled."""
     expected, _, ones = test_replicas.train('rpn', cpu())
     where = [('10.77.0.1', 'scheduler'), ('10.77.0.1', 'server'),
              ('10.77.0.1', 'worker'), ('10.77.0.2', 'worker')]
@@ -261,7 +261,7 @@ def test_two_hosts_train_together_until_one_is_cut_off(tmp_path, hosts,
 @pytest.mark.parametrize('num_workers', [2, 3])
 @pytest.mark.parametrize('train', [True, False])
 def test_shares_are_disjoint_and_complete(tmp_path, train, num_workers):
-    """And shuffled anew each epoch, for all workers alike."""
+    """Batches are shuffled in each epoch, in the same way for all workers."""
     dataset = VOCDetection(small_set(tmp_path, 8, 4), 'train', 32, 32)
     loaders = [load_batches(dataset, 5, train, rank=rank,
                             num_workers=num_workers)

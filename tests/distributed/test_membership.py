@@ -27,7 +27,7 @@ WAIT = 'print("here", flush=True); time.sleep(600)'
 
 @pytest.fixture
 def job():
-    """Start processes of one training; what is left is killed."""
+    """Start processes of one training; kill what is left of it."""
     port, processes = launch.free_port(), []
 
     def start(role, code, num_workers=2, patience=HANG):
@@ -52,7 +52,7 @@ def worker(rank, code):
 
 
 def wait_for(process):
-    """Until it says that it is where the test wants it."""
+    """Wait until a process says that it is where the test needs it."""
     assert process.stdout.readline() == 'here\n'
 
 
@@ -176,7 +176,7 @@ def test_a_worker_that_ends_too_early(job):
 
 
 def test_workers_that_are_done_end_together(job):
-    """Scheduler and servers, too, whatever MXNet has them do."""
+    """Scheduler and servers, too, whatever they are doing in MXNet."""
     others = [job('scheduler', SCHEDULER), job('server', WAIT)]
     wait_for(others[1])
     workers = [job('worker', worker(rank, EXCHANGES.format(3)))

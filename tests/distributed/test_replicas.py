@@ -1,4 +1,4 @@
-"""Several devices train as one does."""
+"""Several devices give the same training as one."""
 import numpy
 import pytest
 from helpers import random_truth
@@ -74,11 +74,11 @@ def train(stage, ctx, data=None, frozen=True, path=None, num_epochs=1,
 @pytest.mark.parametrize('batch_size', [6, 5])
 @pytest.mark.parametrize('stage', ['rpn', 'rcnn', 'joint'])
 def test_two_devices_train_as_one_does(monkeypatch, stage, batch_size):
-    """Shares are of different sizes, and have other numbers of objects."""
+    """Shares differ in size and in the number of objects."""
     if stage == 'joint':
         # Two devices label the first share for both stages, then the second
         # one: they draw the background in another order. So all is used.
-        monkeypatch.setattr('d2l_ext.anchors.draw',
+        monkeypatch.setattr('d2l_ext.anchors.sample',
                             lambda candidate, quota: candidate)
     data = batches(batch_size)
     expected, before, ones = train(stage, cpu(), data)
@@ -111,7 +111,7 @@ def test_means_of_normalisation_follow_the_pictures():
             for X, Y in halves]
     expected, before, ones = train('rpn', cpu(), data, frozen=False)
     found, _, twos = train('rpn', DEVICES, data, frozen=False)
-    # The epoch's evaluation takes them in place of a batch's own.
+    # The evaluation of the epoch uses them instead of those of a batch.
     assert_allclose(found[0][:-1], expected[0][:-1], rtol=1e-3)
     for (one,), (first, second) in zip(ones, twos):
         assert (first == second).all()

@@ -1,4 +1,4 @@
-"""docs/scale.md says what was measured, and the model fits that."""
+"""docs/scale.md agrees with the measurements, and so does the model."""
 import json
 import re
 import sys
@@ -125,7 +125,7 @@ def test_nothing_but_gradients_is_compressed(key, threshold):
 
 
 def test_a_training_with_compressed_gradients(tmp_path, monkeypatch):
-    """A threshold out of reach, and no learning at all, are the same."""
+    """With a threshold out of reach, nothing is learned."""
     monkeypatch.setenv('D2L_VOC_DIR', str(small_set(tmp_path, 8, 4)))
     recipe = CHAPTER._replace(side=32, batch_size=4, num_stages=2,
                               steps=(Step('rpn', 1, .5, .5),))

@@ -1,4 +1,4 @@
-"""What the workers of a training run in tests; says what came out as JSON.
+"""What the workers of a training run in tests; prints its results as JSON.
 
     python tests/distributed/train_worker.py RESULT [--option value ...]
 
@@ -52,7 +52,7 @@ def happen(event):
 
 
 def parameters(values):
-    """Of the first device, for numpy.savez."""
+    """Parameters on the first device, for numpy.savez."""
     return [value[0] for value in values]
 
 
@@ -72,7 +72,7 @@ def main():
     rank, num_workers = d2l.worker_of(args.kvstore)
     if not args.draw:
         # Workers draw other background than one process would: use all.
-        d2l.anchors.draw = lambda candidate, quota: candidate
+        d2l.anchors.sample = lambda candidate, quota: candidate
     mine = args.event if args.rank in (None, rank) else ''
     classes = ['cow'] if mine == 'classes' else ['cat', 'dog']
     data = Shares(test_replicas.batches(), rank, num_workers, classes, mine,

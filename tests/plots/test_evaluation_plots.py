@@ -1,4 +1,4 @@
-"""Pictures of an evaluation show what they are given."""
+"""Figures of an evaluation show what they are given."""
 import numpy
 from helpers import small_set
 from matplotlib import pyplot as plt

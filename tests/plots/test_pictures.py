@@ -1,4 +1,4 @@
-"""What is to be seen on a picture is drawn on it."""
+"""Pictures show the boxes that they are given."""
 from matplotlib import pyplot as plt
 from mxnet import np
 
@@ -11,7 +11,7 @@ BOXES = np.array([[.25, .25, .75, .75], [0, 0, .5, .5], [.5, 0, 1, 1]]).T
 
 
 def drawn():
-    """Of each picture the number of boxes, and the labels."""
+    """Number of boxes, and labels, of each picture."""
     return [(len(ax.patches), [text.get_text() for text in ax.texts])
             for ax in plt.gcf().axes if ax.images]
 

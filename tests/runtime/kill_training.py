@@ -1,4 +1,4 @@
-"""Train, kill the training again and again, and compare what comes out.
+"""Train, kill the training again and again, and compare the results.
 
     python tests/runtime/kill_training.py FOLDER --epochs 40 --kill-after 5 60
 
@@ -26,7 +26,7 @@ ENVIRONMENT = {**os.environ, 'D2L_TEST_MODE': '1', 'MPLBACKEND': 'agg',
 
 
 def train(folder, epochs, side):
-    """What runs in the process that is killed."""
+    """The training, in the process that is killed."""
     from mxnet import npx
 
     import d2l_ext as d2l
@@ -52,7 +52,7 @@ def train(folder, epochs, side):
 def start(folder, epochs, side):
     """Start a training; wait until data are loaded and a checkpoint is there.
 
-    Without a checkpoint the next run would only begin anew.
+    Without a checkpoint the next run would only start again.
     """
     process = subprocess.Popen(
         [sys.executable, __file__, str(folder), '--epochs', str(epochs),

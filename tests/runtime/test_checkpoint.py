@@ -1,4 +1,4 @@
-"""A training that was stopped, however, goes on as if nothing had been."""
+"""A training that was stopped resumes as if it had not been."""
 import ast
 import contextlib
 import json
@@ -196,7 +196,7 @@ def test_a_damaged_file_is_refused(tmp_path, rng):
 
 
 def test_checksums_are_compared(tmp_path):
-    """Of an array that says it is smaller NumPy reads no further.
+    """NumPy reads no further than an array claims to be long.
 
     So it never comes to the checksum, which follows the last byte.
     """
@@ -272,7 +272,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path):
 @pytest.mark.parametrize('missing', [1, 100, 5000])
 def test_a_full_disk_leaves_the_parameters_that_were_stored(tmp_path,
                                                             missing):
-    """MXNet alone says nothing if it is the last bytes that don't fit."""
+    """MXNet alone does not notice if only the last bytes don't fit."""
     backbone = detection_backbone(1)
     backbone.initialize()
     backbone(np.ones((1, 3, 32, 32)))
@@ -294,7 +294,7 @@ def test_a_folder_that_takes_no_file_is_named(tmp_path, folder):
 
 
 def test_the_same_training_without_a_checkpoint(tmp_path):
-    """Whether it is seeded batch by batch makes other random numbers."""
+    """Seeding each batch gives other random numbers."""
     first, second = train(None), train(None)
     assert same(first, second)
 
@@ -358,7 +358,7 @@ with replacing(sys.argv[1]) as partial:
 
 
 def test_a_write_that_is_killed_leaves_the_file(tmp_path):
-    """And the next write is not hindered by what it leaves."""
+    """And what it leaves does not disturb the next write."""
     path = tmp_path / 'file'
     path.write_text('first')
     done = subprocess.run([sys.executable, '-c', KILLED_WRITE, str(path)])

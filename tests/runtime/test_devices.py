@@ -102,7 +102,7 @@ def test_training_proposals_and_evaluation(watch, rng):
 
 @pytest.mark.parametrize('stage', ['rpn', 'rcnn', 'joint'])
 def test_two_devices_keep_their_arrays_apart(watch, stage):
-    """Labels and proposals are made where each share of the data is."""
+    """Labels and proposals are made on the device of each share."""
     devices = [cpu(1), cpu(2)]
     history, _, _ = test_replicas.train(stage, devices, frozen=False)
     assert history[0].loss > 0

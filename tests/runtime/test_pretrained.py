@@ -1,4 +1,4 @@
-"""Parameters from elsewhere: found, refused, not to be had."""
+"""Pretrained parameters: found, refused, or not available."""
 import pytest
 from mxnet import np
 from mxnet.gluon.model_zoo import model_store, vision
@@ -10,7 +10,7 @@ from d2l_ext.rpn import detection_backbone
 
 @pytest.fixture
 def file(tmp_path):
-    """Random numbers where the model zoo has its trained ones."""
+    """Random numbers instead of the model zoo's trained parameters."""
     resnet = vision.resnet18_v2()
     resnet.initialize()
     resnet(np.zeros((1, 3, 64, 64)))

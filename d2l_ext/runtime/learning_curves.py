@@ -6,18 +6,13 @@ from typing import Sequence
 from IPython import display, get_ipython
 from matplotlib import pyplot as plt
 
-__all__ = ['LivePlot']
+__all__ = ['LearningCurves']
 
 
-class LivePlot:
+class LearningCurves:
     """Learning curves that a notebook redraws after each epoch.
 
-    Outside a notebook nothing is drawn.
-
-    Parameters
-    ----------
-    num_epochs : int
-        The right end of the horizontal axes.
+    Outside a notebook nothing is drawn. Axes end at `num_epochs`.
     """
 
     def __init__(self, num_epochs: int):
