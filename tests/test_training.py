@@ -115,6 +115,7 @@ def test_another_number_of_classes_is_told(rng, classes, made_for):
     """Before the first step, which would take one class for another."""
     backbone, _ = tiny_model()
     head = FasterRCNNOutput(made_for)
+    head.initialize()
     data = NamedBatches(batches(rng))
     data.dataset = SimpleNamespace(classes=classes, names=[])
     with pytest.raises(TrainingError, match=(
@@ -122,9 +123,11 @@ def test_another_number_of_classes_is_told(rng, classes, made_for):
             rf'FasterRCNNOutput\({made_for}\)')):
         train_detection(backbone, head, None, data, data, DetectionLoss(1),
                         1, .1, .1, cpu())
+    both = JointOutput(RPNOutput(), head)
+    both.initialize()
     with pytest.raises(TrainingError, match='in place of'):
-        train_detection(backbone, JointOutput(RPNOutput(), head), None, data,
-                        data, DetectionLoss(1), 1, .1, .1, cpu())
+        train_detection(backbone, both, None, data, data, DetectionLoss(1),
+                        1, .1, .1, cpu())
 
 
 def test_batches_without_objects_are_normal(rng):
