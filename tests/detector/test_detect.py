@@ -135,7 +135,7 @@ def test_what_is_left_out_is_counted(run, tmp_path, monkeypatch):
         assert part in said
     (tmp_path / 'in' / 'a.jpg').unlink()
     (tmp_path / 'in' / 'z.jpg').unlink()
-    with pytest.raises(DatasetError, match='but 2 HEIC pictures, .*pip'):
+    with pytest.raises(DatasetError, match=r'but 2 HEIC pictures, .*pip'):
         run(tmp_path / 'in')
 
 
