@@ -199,6 +199,7 @@ def main():
     device = d2l.devices_named(args.device)[0]
     print('Detecting on', device)
     detector = d2l.load_detector(args.detector, device)
+    print('Looking for', ', '.join(detector.classes))
     folder = args.pictures if args.pictures.is_dir() else (
         args.pictures.parent)
     if args.output.resolve() in (folder.resolve(),
