@@ -1,5 +1,6 @@
 """The training loop, on a model small enough to train in a second."""
 import math
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -9,8 +10,10 @@ from mxnet.gluon import nn
 from numpy.testing import assert_allclose
 
 from d2l_ext import training
+from d2l_ext.detector.stages import JointOutput
 from d2l_ext.errors import TrainingError
 from d2l_ext.losses import DetectionLoss
+from d2l_ext.rcnn import FasterRCNNOutput
 from d2l_ext.rpn import RPNOutput, rpn_batch
 from d2l_ext.training import train_detection
 
@@ -104,6 +107,27 @@ def test_a_loss_of_finite_values_may_still_not_be_finite(
 class NamedBatches(list):
     def names_of(self, number):
         return [f'{number}a', f'{number}b']
+
+
+@pytest.mark.parametrize(('classes', 'made_for'), [
+    (['a', 'b', 'c'], 2), (['a'], 2), (['a', 'b', 'c'], 1)])
+def test_another_number_of_classes_is_told(rng, classes, made_for):
+    """Before the first step, which would take one class for another."""
+    backbone, _ = tiny_model()
+    head = FasterRCNNOutput(made_for)
+    head.initialize()
+    data = NamedBatches(batches(rng))
+    data.dataset = SimpleNamespace(classes=classes, names=[])
+    with pytest.raises(TrainingError, match=(
+            rf'FasterRCNNOutput\({len(classes)}\) in place of '
+            rf'FasterRCNNOutput\({made_for}\)')):
+        train_detection(backbone, head, None, data, data, DetectionLoss(1),
+                        1, .1, .1, cpu())
+    both = JointOutput(RPNOutput(), head)
+    both.initialize()
+    with pytest.raises(TrainingError, match='in place of'):
+        train_detection(backbone, both, None, data, data, DetectionLoss(1),
+                        1, .1, .1, cpu())
 
 
 def test_batches_without_objects_are_normal(rng):

@@ -143,7 +143,8 @@ def remarks_on_objects(train, val, side):
         counts = objects_of(dataset)
         for name in dataset.classes:
             if counts[name] < least:
-                yield (f'only {counts[name]} of {name} '
+                found = f'only {counts[name]}' if counts[name] else 'none'
+                yield (f'{found} of {name} '
                        + ('to learn from.' if dataset is train else
                           'to validate on.'))
     tiny = Counter()

@@ -195,17 +195,18 @@ def main():
     args = parsed()
     # Names may have any bytes.
     sys.stdout.reconfigure(errors='backslashreplace')
-    pictures, others = find_pictures(args.pictures, args.output)
+    npx.set_np()
+    device = d2l.devices_named(args.device)[0]
+    print('Detecting on', device)
+    detector = d2l.load_detector(args.detector, device)
+    print('Looking for', ', '.join(detector.classes))
     folder = args.pictures if args.pictures.is_dir() else (
         args.pictures.parent)
     if args.output.resolve() in (folder.resolve(),
                                  *folder.resolve().parents):
         sys.exit(f'{args.output}: the pictures are in this folder. Name '
                  'another one for the results, with --output.')
-    npx.set_np()
-    device = d2l.devices_named(args.device)[0]
-    print('Detecting on', device)
-    detector = d2l.load_detector(args.detector, device)
+    pictures, others = find_pictures(args.pictures, args.output)
     args.output.mkdir(parents=True, exist_ok=True)
     removed = remove_earlier(args.output)
     if removed:

@@ -270,14 +270,14 @@ def check_data():
     folder = Path(os.environ.get('D2L_DATA_DIR') or ROOT / 'data')
     if named:
         # As d2l_ext.data.folders.find_root has it.
-        for root in (Path(named), Path(named, 'VOCdevkit', 'VOC2012'),
-                     Path(named, 'VOC2012')):
-            if (root / 'ImageSets' / 'Main').is_dir():
-                yield Finding('Data', f'{root} (D2L_VOC_DIR)')
-                return
+        root = Path(named).expanduser()
+        if any(next(root.rglob(f'*.{kind}'), None) for kind in (
+                'xml', 'json')) or any(root.rglob('ImageSets/Main')):
+            yield Finding('Data', f'{root} (D2L_VOC_DIR)')
+            return
         yield Finding('Data', f'{named} (D2L_VOC_DIR)',
-                      f'D2L_VOC_DIR names {named}, which holds no folder '
-                      'ImageSets/Main. To use the embedded set:',
+                      f'D2L_VOC_DIR names {named}, which holds no '
+                      'annotations (XML or JSON). To use the embedded set:',
                       'unset D2L_VOC_DIR')
     elif (folder / 'VOCdevkit' / 'VOC2012' / 'ImageSets' / 'Main').is_dir():
         yield Finding('Data', f'Pascal VOC2012 in {folder}')

@@ -85,6 +85,6 @@ def find_root(folder: Union[str, os.PathLike]) -> Path:
         return folder
     raise DatasetError(
         f'{folder}: there is no folder {folder / LISTS}, and no annotation '
-        'in any other. Name a folder with pictures and with annotations in XML of Pascal '
-        'VOC or JSON of COCO, as docs/own-data.md says; without D2L_VOC_DIR '
-        'the embedded set is used.')
+        'in any other. Name a folder with pictures and with annotations in '
+        'XML of Pascal VOC or JSON of COCO, as docs/own-data.md says; '
+        'without D2L_VOC_DIR the embedded set is used.')

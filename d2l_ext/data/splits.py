@@ -17,8 +17,10 @@ __all__ = ['Split', 'choose_classes', 'choose_split', 'shown_classes']
 # One picture in so many is kept to validate where a data set says nothing.
 KEPT = 5
 # The classes of Pascal VOC itself, of which the chapter takes two.
-VOC_CLASSES = frozenset(
-    ['aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat', 'chair', 'cow', 'diningtable', 'dog', 'horse', 'motorbike', 'person', 'pottedplant', 'sheep', 'sofa', 'train', 'tvmonitor'])
+VOC_CLASSES = frozenset((
+    'aeroplane', 'bicycle', 'bird', 'boat', 'bottle', 'bus', 'car', 'cat',
+    'chair', 'cow', 'diningtable', 'dog', 'horse', 'motorbike', 'person',
+    'pottedplant', 'sheep', 'sofa', 'train', 'tvmonitor'))
 CHAPTERS = ['cat', 'dog']
 
 

@@ -280,8 +280,8 @@ def test_classes_that_are_asked_for(use, monkeypatch):
         'WBC', 'RBC'}
     assert all(train.objects)
     monkeypatch.setenv('D2L_CLASSES', 'red blood cell, WBC')
+    monkeypatch.delenv('D2L_TEST_MODE')
     with pytest.warns(DatasetWarning, match="shows 'red blood cell'"):
-        monkeypatch.delenv('D2L_TEST_MODE')
         load_datasets(32, 32)
     assert VOCDetection(root, 'train', 32, 32, ['RBC']).classes == ['RBC']
 

@@ -1,17 +1,11 @@
-"""From pictures to named boxes in pixels, in Python and from the shell."""
-import json
-import os
-import subprocess
-import sys
-
+"""From pictures to named boxes in pixels."""
 import numpy
 import pytest
-from helpers import ROOT, small_set
-from mxnet import np, npx
+from helpers import small_set
+from mxnet import np
 from mxnet.gluon import nn
 from numpy.testing import assert_allclose
 from PIL import Image
-from pycocotools.coco import COCO
 
 from d2l_ext.data.voc import VOCDetection
 from d2l_ext.detector import inference as module
@@ -196,58 +190,6 @@ def test_a_broken_detector_is_refused(tmp_path, small_detector):
         (tmp_path / 'detector.params').write_bytes(broken)
         with pytest.raises(DetectorError, match=str(tmp_path)):
             load_detector(tmp_path)
-
-
-def run_detect(*arguments):
-    return subprocess.run(
-        [sys.executable, ROOT / 'tools' / 'detect.py', *arguments],
-        capture_output=True, text=True, check=False,
-        env={**os.environ, 'MPLBACKEND': 'agg'})
-
-
-def test_from_the_shell(tmp_path, small_detector, rng, monkeypatch):
-    npx.set_np()
-    style = tmp_path / 'matplotlibrc'
-    style.write_text('savefig.dpi: 300\nsavefig.bbox: tight\n')
-    monkeypatch.setenv('MATPLOTLIBRC', str(style))
-    pictures = tmp_path / 'in'
-    pictures.mkdir()
-    for name, size in (('a.jpg', (80, 60)), ('b.png', (33, 70))):
-        Image.fromarray(rng.integers(0, 255, (*size[::-1], 3), 'uint8')
-                        ).save(pictures / name)
-    (pictures / 'c.jpg').write_text('no picture')
-    module.predict_faster_rcnn(small_detector, Image.new('RGB', (9, 9)))
-    save_detector(small_detector, SMALL, tmp_path / 'model')
-    options = ('--detector', tmp_path / 'model', '--output',
-               tmp_path / 'out', '--score', '0')
-    result = run_detect(pictures, *options)
-    assert result.returncode == 0, result.stderr
-    assert 'c.jpg: not a picture' in result.stderr
-    for name, size in (('a.jpg', (80, 60)), ('b.png', (33, 70))):
-        with Image.open(tmp_path / 'out' / f'{name}.png') as image:
-            assert image.size == size
-    content = json.loads((tmp_path / 'out' / 'detections.json').read_text())
-    assert [row['file_name'] for row in content['images']] == [
-        'a.jpg', 'b.png']
-    assert content['annotations']
-    for row in content['annotations']:
-        image = content['images'][row['image_id']]
-        x, y, w, h = row['bbox']
-        assert 0 <= row['score'] <= 1
-        assert -.01 <= x <= x + w <= image['width'] + .02
-        assert -.01 <= y <= y + h <= image['height'] + .02
-    # Another program for this format reads it.
-    coco = COCO(tmp_path / 'out' / 'detections.json')
-    assert len(coco.getImgIds()) == 2
-    assert [c['name'] for c in coco.loadCats(coco.getCatIds())] == [
-        'cat', 'dog']
-
-
-def test_the_shell_says_what_is_wrong(tmp_path):
-    result = run_detect(tmp_path / 'none', '--detector', tmp_path)
-    assert result.returncode != 0
-    assert 'make detector' in result.stderr
-    assert 'Traceback' not in result.stderr
 
 
 def test_detections_are_drawn(rng):

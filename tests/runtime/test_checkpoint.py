@@ -174,6 +174,25 @@ def test_another_training_is_refused(tmp_path, changed, message):
         assert (a == b).all()
 
 
+@pytest.mark.parametrize('changed', ['names', 'sizes', 'boxes'])
+def test_other_pictures_are_refused(tmp_path, changed):
+    """Another data set with as many pictures of the same classes."""
+    def data(names=('a', 'b'), sizes=((4, 3), (4, 3)), boxes=(1, 2)):
+        batches = Batches()
+        batches.dataset = SimpleNamespace(
+            classes=['cat'], names=names, image_size=sizes.__getitem__,
+            objects=[[('cat', (0, 0, box, box), False)] for box in boxes])
+        return batches
+
+    path = tmp_path / 'run.npz'
+    train(path, data(), num_epochs=1)
+    train(path, data(), resume=True, num_epochs=1)
+    other = {'names': ('a', 'c'), 'sizes': ((4, 3), (8, 6)),
+             'boxes': (1, 3)}[changed]
+    with pytest.raises(CheckpointError, match='with data 2 pictures'):
+        train(path, data(**{changed: other}), resume=True, num_epochs=1)
+
+
 def test_a_damaged_file_is_refused(tmp_path, rng):
     path = tmp_path / 'run.npz'
     train(path, num_epochs=1)
