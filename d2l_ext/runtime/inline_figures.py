@@ -1,4 +1,4 @@
-"""Figures below a notebook's cells, wherever its kernel was started.
+"""Figures below the cells of a notebook, however its kernel was started.
 
 Matplotlib and the package `d2l` look up names that IPython has moved.
 """
@@ -13,7 +13,7 @@ __all__ = []
 
 
 def choose_backend() -> None:
-    """Show figures inline, even where the shell asks for windows or none.
+    """Show figures inline, even if the shell asks for another backend.
 
     With any other backend Matplotlib 3.7 misses a name of IPython's.
     """
@@ -23,6 +23,10 @@ def choose_backend() -> None:
 
 
 def mend(book: ModuleType) -> None:
-    """Let `d2l` 0.17 choose SVG in an IPython of today."""
+    """Let `d2l` 0.17 choose SVG with a current IPython."""
+    def use_svg_display():
+        """Use the SVG format to display figures in a notebook."""
+        set_matplotlib_formats('svg')
+
     if not hasattr(book.display, 'set_matplotlib_formats'):
-        book.use_svg_display = lambda: set_matplotlib_formats('svg')
+        book.use_svg_display = use_svg_display
