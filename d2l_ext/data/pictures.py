@@ -27,7 +27,7 @@ SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.bmp', '.gif',
             '.j2k', '.ppm', '.pgm', '.pbm', '.pnm', '.ico', '.psd', '.sgi',
             '.apng', '.dib')
 # Pillow knows more, and would start Ghostscript to read PostScript.
-FORMATS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF', 'AVIF', 'MPO',
+FORMATS = ('JPEG', 'PNG', 'WEBP', 'BMP', 'GIF', 'TIFF', 'AVIF',
            'JPEG2000', 'PPM', 'ICO', 'PSD', 'SGI', 'DIB',
            *(['HEIF'] if register_heif_opener else []))
 HEIF = ('.heic', '.heif')
