@@ -38,7 +38,7 @@ test: $(READY)  ## check the code, the helpers and every notebook cell
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/ruff check .
 	$(BIN)/codespell
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test-all-pythons:  ## run the tests once with each Python that is found
 	@python3 tools/all_pythons.py $(PYTHONS)

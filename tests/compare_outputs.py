@@ -2,14 +2,17 @@
 
 `conftest.py` imports this; what may differ is in `compare_outputs.cfg`.
 """
+import os
 from pathlib import Path
 
 from nbval import plugin
 
 # A training cell may print nothing for longer than nbval's five seconds.
 plugin.IPyNbCell.output_timeout = 120
-BUILD = Path(__file__).parent.parent / 'build'
-BUILD.mkdir(exist_ok=True)
+# Of several workers each has a folder of its own, for cells write files.
+BUILD = Path(__file__).parent.parent / 'build' / os.environ.get(
+    'PYTEST_XDIST_WORKER', '')
+BUILD.mkdir(parents=True, exist_ok=True)
 
 
 class KernelInBuild(plugin.RunningKernel):

@@ -1,9 +1,11 @@
 """What tests of the book and of the slides have in common: their pages."""
+import os
 import subprocess
 import sys
 
 import pytest
 from browser import find_chromium
+from filelock import FileLock
 from helpers import ROOT
 
 # Tests that look at pages are there where there is something to look with.
@@ -15,19 +17,26 @@ if sys.version_info < (3, 11):
                        'browser/test_lab.py', 'browser/test_print.py']
 
 
+def made_once(folder, tool):
+    """Let a tool make a folder, once for all workers of a test run."""
+    this_run = os.environ.get('PYTEST_XDIST_TESTRUNUID', str(os.getpid()))
+    made_by = folder.with_suffix('.made-by')
+    folder.parent.mkdir(exist_ok=True)
+    with FileLock(folder.with_suffix('.lock')):
+        if not made_by.exists() or made_by.read_text() != this_run:
+            subprocess.run([sys.executable, ROOT / 'tools' / tool, folder],
+                           check=True)
+            made_by.write_text(this_run)
+    return folder
+
+
 @pytest.fixture(scope='session')
 def book():
     """Folder of the book, made as `make book` does; no warning is let pass."""
-    folder = ROOT / 'build' / 'book'
-    subprocess.run([sys.executable, ROOT / 'tools' / 'book.py', folder],
-                   check=True)
-    return folder
+    return made_once(ROOT / 'build' / 'book', 'book.py')
 
 
 @pytest.fixture(scope='session')
 def decks():
     """Folder of the slides, made as `make slides` does."""
-    folder = ROOT / 'build' / 'slides'
-    subprocess.run([sys.executable, ROOT / 'tools' / 'course' / 'slides.py',
-                    folder], check=True)
-    return folder
+    return made_once(ROOT / 'build' / 'slides', 'course/slides.py')
