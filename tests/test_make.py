@@ -11,7 +11,8 @@ NAMES = ["Anna's pictures", 'my cats', 'cats $dogs', 'cats $$(dogs)',
          '$(shell echo no)', 'two  blanks']
 GIVEN = {'IMAGES': 'IMAGES', 'SUBMISSIONS': 'SUBMISSIONS', 'VOC': 'VOC',
          'CLASSES': 'D2L_CLASSES', 'D2L_DATA_DIR': 'D2L_DATA_DIR'}
-MAKEFILE = (ROOT / 'Makefile').read_text('utf-8')
+MAKEFILES = ''.join((ROOT / name).read_text('utf-8')
+                    for name in ('Makefile', 'tools/install.mk'))
 
 
 def make(tmp_path, recipe, *arguments, **environment):
@@ -48,7 +49,7 @@ def test_a_data_set_has_an_absolute_name(tmp_path, name, expected):
 
 
 def test_no_recipe_pastes_a_name():
-    recipes = re.findall(r'^\t.*$', MAKEFILE, re.M)
+    recipes = re.findall(r'^\t.*$', MAKEFILES, re.M)
     assert len(recipes) > 50
     for variable in [*GIVEN, 'D2L_VOC_DIR', 'D2L_CLASSES', 'NAME', 'SEED']:
         for line in recipes:

@@ -119,13 +119,13 @@ def test_another_number_of_classes_is_told(rng, classes, made_for):
     data = NamedBatches(batches(rng))
     data.dataset = SimpleNamespace(classes=classes, names=[])
     with pytest.raises(TrainingError, match=(
-            rf'FasterRCNNOutput\({len(classes)}\) in place of '
+            rf'FasterRCNNOutput\({len(classes)}\) instead of '
             rf'FasterRCNNOutput\({made_for}\)')):
         train_detection(backbone, head, None, data, data, DetectionLoss(1),
                         1, .1, .1, cpu())
     both = JointOutput(RPNOutput(), head)
     both.initialize()
-    with pytest.raises(TrainingError, match='in place of'):
+    with pytest.raises(TrainingError, match='instead of'):
         train_detection(backbone, both, None, data, data, DetectionLoss(1),
                         1, .1, .1, cpu())
 

@@ -18,7 +18,8 @@ from defusedxml import DefusedXmlException, ElementTree
 
 from ..errors import DatasetError
 
-__all__ = ['VOCObject', 'annotated_size', 'read_annotation', 'read_list']
+__all__ = ['Content', 'VOCObject', 'read_annotation', 'read_content',
+           'read_list']
 
 
 class VOCObject(NamedTuple):
@@ -56,8 +57,18 @@ def read_annotation(path: os.PathLike) -> List[VOCObject]:
         _read_object(node) for node in root.iter('object')])
 
 
-def read_usable_objects(path: os.PathLike
-                        ) -> Tuple[List[VOCObject], List[str]]:
+class Content(NamedTuple):
+    """What an annotation tells of a picture.
+
+    `faults` are sentences about objects that cannot be read; `size` is the
+    width and height that the annotation gives, None if it gives none.
+    """
+    objects: List[VOCObject]
+    faults: List[str]
+    size: Optional[Tuple[int, int]]
+
+
+def read_content(path: os.PathLike) -> Content:
     """Read the objects that can be read, and say which ones cannot.
 
     Parameters
@@ -67,21 +78,19 @@ def read_usable_objects(path: os.PathLike
 
     Returns
     -------
-    objects : list of VOCObject
-        In the order of the file.
-    faults : list of str
-        A sentence for each object without a name or a box.
+    Content
+        With objects in the order of the file.
 
     Raises
     ------
     DatasetError
-        As `read_annotation` does; of objects that cannot be read only when
+        As `read_annotation` does; for objects that cannot be read only when
         there is no other one.
     """
-    return open_annotation(path, _usable_objects)
+    return open_annotation(path, _content)
 
 
-def _usable_objects(root):
+def _content(root):
     objects, faults = [], []
     for number, node in enumerate(root.iter('object'), 1):
         try:
@@ -94,8 +103,9 @@ def _usable_objects(root):
             objects.append(item)
     if faults and not objects:
         raise faults[0][1]
-    return objects, [f'object {number} has no name, or no box of four numbers'
-                     for number, _ in faults]
+    return Content(objects, [
+        f'object {number} has no name, or no box of four numbers'
+        for number, _ in faults], _size(root))
 
 
 def open_annotation(path: os.PathLike, read: Callable) -> Any:
@@ -128,16 +138,8 @@ def _read_object(node):
         (node.findtext('difficult') or '').strip() == '1')
 
 
-def annotated_size(path: os.PathLike) -> Optional[Tuple[int, int]]:
-    """Width and height that an annotation gives; None if it gives none.
-
-    They are often wrong, and serve only to tell whether a picture that its
-    EXIF data turn was annotated before that or after.
-    """
-    return open_annotation(path, _size)
-
-
 def _size(root):
+    """Often wrong: it serves to tell what boxes refer to, and to doubt."""
     try:
         return tuple(int(root.find(f'size/{tag}').text)
                      for tag in ('width', 'height'))

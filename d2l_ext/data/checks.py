@@ -16,7 +16,7 @@ from PIL import ExifTags
 from ..errors import DatasetError
 from .annotations import VOCObject
 from .pictures import open_picture
-from .sources import Source, read_content
+from .sources import Source, content_of
 
 __all__ = ['Picture', 'Problem', 'describe_problems', 'inspect_picture']
 
@@ -78,7 +78,7 @@ def inspect_picture(source: Source
             raise DatasetError(f'{source.name!r} is no name of a picture in '
                                'this data set.')
         stored, shown = open_picture(source.picture, _sizes)
-        objects, faults, annotated = read_content(source)
+        objects, faults, annotated = content_of(source)
         _check_end(source.picture)
     except DatasetError as error:
         return None, [Problem(str(error), 'picture')]

@@ -14,8 +14,8 @@ from typing import Any, List, Sequence
 from pycocotools.coco import COCO
 
 from ..errors import DatasetError
-from .annotations import VOCObject
-from .sources import Content, Source
+from .annotations import Content, VOCObject
+from .sources import Source
 
 __all__ = ['find_coco', 'read_coco']
 
@@ -114,7 +114,8 @@ def _content(coco, rows, image):
             faults.append(f'annotation {row["id"]} has no bbox of four '
                           'numbers, or a category that is not listed')
     size = image.get('width'), image.get('height')
-    return Content(objects, faults, size if all(size) else None)
+    numbers = all(isinstance(side, (int, float)) for side in size)
+    return Content(objects, faults, size if numbers else None)
 
 
 class _Finder:

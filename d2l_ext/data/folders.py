@@ -64,7 +64,12 @@ def at_home(path: Union[str, os.PathLike]) -> Path:
     Not every shell sees to it in `make detect IMAGES=~/pictures`.
     """
     path = Path(path)
-    return path if path.exists() else path.expanduser()
+    if path.exists():
+        return path
+    try:
+        return path.expanduser()
+    except RuntimeError:   # ~ and a name that nobody has
+        return path
 
 
 def find_root(folder: Union[str, os.PathLike]) -> Path:
@@ -73,6 +78,9 @@ def find_root(folder: Union[str, os.PathLike]) -> Path:
     for candidate in (folder, folder / VOC2012, folder / VOC2012.name):
         if (candidate / LISTS).is_dir():
             return candidate
+    if folder.is_file():
+        raise DatasetError(f'{folder}: this is a file. If it is an archive, '
+                           'unpack it, and name the folder.')
     inner = sorted(path.parents[1] for above in ('*', '*/*')
                    for path in folder.glob(f'{above}/{LISTS}'))
     if len(inner) == 1:

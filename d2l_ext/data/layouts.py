@@ -176,7 +176,8 @@ def _read_lists(root, sources):
     lists, class_lists, broken = {}, {}, []
     for path in list_files(root):
         split = split_named(path.stem)
-        kind, _, word = path.stem.rpartition('_')
+        kind, _, word = unicodedata.normalize('NFC', path.stem
+                                              ).rpartition('_')
         try:
             rows = listed(path, root, sources)
         except DatasetError as error:

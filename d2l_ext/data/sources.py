@@ -1,22 +1,11 @@
 """Where a picture of a data set is, and what tells of its objects."""
 from __future__ import annotations
 
-from typing import List, NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional
 
-from .annotations import VOCObject, annotated_size, read_usable_objects
+from .annotations import Content, read_content
 
-__all__ = ['Content', 'Source', 'read_content']
-
-
-class Content(NamedTuple):
-    """What an annotation tells of a picture.
-
-    `faults` are sentences about objects that cannot be read; `size` is the
-    width and height that the annotation gives, None if it gives none.
-    """
-    objects: List[VOCObject]
-    faults: List[str]
-    size: Optional[Tuple[int, int]]
+__all__ = ['Source', 'content_of']
 
 
 class Source(NamedTuple):
@@ -33,8 +22,18 @@ class Source(NamedTuple):
     content: Optional[Content] = None
 
 
-def read_content(source: Source) -> Content:
+def content_of(source: Source) -> Content:
     """What the annotation of a picture tells.
+
+    Parameters
+    ----------
+    source : Source
+        The picture.
+
+    Returns
+    -------
+    Content
+        Its objects among other things.
 
     Raises
     ------
@@ -43,5 +42,4 @@ def read_content(source: Source) -> Content:
     """
     if source.content is not None:
         return source.content
-    objects, faults = read_usable_objects(source.annotation)
-    return Content(objects, faults, annotated_size(source.annotation))
+    return read_content(source.annotation)

@@ -5,12 +5,13 @@ import difflib
 import hashlib
 import os
 import re
+import unicodedata
 from collections import Counter
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from ..errors import DatasetError
 from .layouts import Layout
-from .sources import read_content
+from .sources import content_of
 
 __all__ = ['Split', 'choose_classes', 'choose_split', 'shown_classes']
 
@@ -116,7 +117,8 @@ def shown_classes(layout: Layout) -> Dict[str, int]:
     counts = Counter()
     for source in layout.sources.values():
         try:
-            counts.update(item.name for item in read_content(source).objects)
+            counts.update(unicodedata.normalize('NFC', item.name)
+                          for item in content_of(source).objects)
         except DatasetError:
             continue
     return dict(counts)
@@ -148,7 +150,8 @@ def choose_classes(layout: Layout, asked: Optional[Sequence[str]] = None
     """
     named = list(asked or split_names(os.environ.get('D2L_CLASSES', '')))
     if named:
-        return list(dict.fromkeys(named))
+        return list(dict.fromkeys(unicodedata.normalize('NFC', name)
+                                  for name in named))
     with_lists = {name for name, _ in layout.class_lists}
     if with_lists >= VOC_CLASSES:
         return CHAPTERS

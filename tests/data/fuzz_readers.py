@@ -15,8 +15,8 @@ import atheris
 
 with atheris.instrument_imports(include=['d2l_ext', 'xml', 'defusedxml']):
     from d2l_ext.data.annotations import (
-        annotated_size,
         read_annotation,
+        read_content,
         read_list,
     )
     from d2l_ext.errors import DatasetError
@@ -35,10 +35,10 @@ def read(kind, path):
     if kind == 'lists':
         assert all(name == name.strip() != '' for name in read_list(path))
         return
-    annotated_size(path)
-    for item in read_annotation(path):
+    for item in read_content(path).objects:
         assert isinstance(item.name, str)
         assert all(abs(side) < float('inf') for side in item.box)
+    read_annotation(path)
 
 
 def main():

@@ -119,7 +119,7 @@ def test_a_list_that_is_no_text_is_named(tmp_path):
 def test_size(tmp_path, size, expected):
     path = tmp_path / 'a.xml'
     path.write_text(f'<annotation>{size}</annotation>')
-    assert annotations.annotated_size(path) == expected
+    assert annotations.read_content(path).size == expected
 
 
 # Set it to search for longer, in another place each time.
@@ -147,8 +147,8 @@ def test_only_our_error_comes_out_of_annotations(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / 'fuzzed.xml'
     path.write_bytes(data)
     try:
-        objects = read_annotation(path)
-        annotations.annotated_size(path)
+        objects = annotations.read_content(path).objects
+        read_annotation(path)
     except DatasetError as error:
         assert 'fuzzed.xml' in str(error)   # noqa: PT017
         return

@@ -342,7 +342,8 @@ def test_names_are_found_however_accents_are_written(tmp_path):
           xml([(apart, 5, 5, 20, 20)]))
     write_lists(tmp_path, {'train': [composed], 'val': [apart]})
     for split in ('train', 'val'):
-        dataset = VOCDetection(tmp_path, split, 32, 32, [composed])
+        dataset = VOCDetection(tmp_path, split, 32, 32, [apart])
+        assert dataset.classes == [composed]
         assert dataset.names == [composed]
         assert dataset.objects[0][0].name == composed
 
@@ -402,6 +403,13 @@ def test_objects_of_coco_that_cannot_be_used(use):
     assert sum(bool(source.content.faults) for source
                in layout.sources.values()) == 4
     with pytest.warns(DatasetWarning, match='elsewhere.jpg: there is no such'):
+        load_datasets(32, 32)
+
+
+def test_an_archive_is_to_be_unpacked(tmp_path, monkeypatch):
+    (tmp_path / 'set.zip').write_bytes(b'PK')
+    monkeypatch.setenv('D2L_VOC_DIR', str(tmp_path / 'set.zip'))
+    with pytest.raises(DatasetError, match='unpack it, and name the folder'):
         load_datasets(32, 32)
 
 

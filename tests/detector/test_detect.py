@@ -95,7 +95,7 @@ def test_the_shell_says_what_is_wrong(tmp_path):
 
 def test_other_programs_read_the_results(run, tmp_path):
     write_picture(tmp_path / 'in' / 'a.jpg')
-    run(tmp_path / 'in')
+    said = run(tmp_path / 'in')
     coco = COCO(tmp_path / 'out' / 'detections.json')
     # Most readers take class 0 for the background.
     assert coco.loadCats([1, 2]) == [{'id': 1, 'name': 'cat'},
@@ -103,6 +103,11 @@ def test_other_programs_read_the_results(run, tmp_path):
     loaded = coco.loadRes(str(tmp_path / 'out' / 'results.json'))
     assert len(loaded.anns) == len(coco.anns) > 0
     assert all('segmentation' in row for row in coco.anns.values())
+    names = [coco.cats[row['category_id']]['name']
+             for row in coco.anns.values()]
+    line, = (row for row in said.splitlines() if row.startswith('a.jpg: '))
+    assert names == [item.rsplit(maxsplit=1)[0] for item
+                     in line[len('a.jpg: '):].split(', ')]
 
 
 def test_folders_below_are_looked_into(run, tmp_path):
@@ -205,6 +210,8 @@ def test_an_interrupted_run_keeps_what_it_found(run, tmp_path, monkeypatch):
         save(copy, path)
 
     monkeypatch.setattr(detect, 'save_copy', interrupted)
+    # After the first picture nothing is written but at the end.
+    monkeypatch.setattr(detect, 'WRITING', 1e-12)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / 'in')
     assert [row['file_name'] for row in read(tmp_path / 'out')['images']] == [
