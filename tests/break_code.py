@@ -350,7 +350,7 @@ BREAKS = [
           'tools/course/submissions.py',
           'except Exception as error:', 'except KeyError as error:'),
     *in_file(
-        'tools/course/tables.py',
+        'tools/course/spreadsheets.py',
         ('test_wrong_points_are_told', 'not 0 <= points <= most', 'False'),
         ('test_nothing_is_a_formula', 'safe(value) for', 'value for')),
     Break('test_an_interrupt_keeps_what_was_done', 'tools/course/grade.py',

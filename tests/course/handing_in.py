@@ -4,7 +4,7 @@ import json
 import marks
 import nbformat
 import numpy
-import worker
+import student_side
 from IPython.core.interactiveshell import InteractiveShell
 from marks import Assignment
 from sandbox import pack, unpack
@@ -36,7 +36,7 @@ class InThisProcess:
 
     def __init__(self):
         InteractiveShell.clear_instance()
-        self._student = worker.Student(self._ask)
+        self._student = student_side.Student(self._ask)
         self._helpers = {}
 
     def _ask(self, question):
@@ -51,7 +51,7 @@ class InThisProcess:
         try:
             reply = getattr(self._student, what)(**request)
         except Exception as error:
-            reply = worker.describe(error)
+            reply = student_side.describe(error)
         return json.loads(json.dumps(reply), parse_int=float)
 
     def close(self):

@@ -22,7 +22,7 @@ import sandbox
 import similar
 import submissions
 from assignments import SOURCE, CourseError
-from tables import prepare_by_hand, same_words, table, write_whole
+from spreadsheets import prepare_by_hand, same_words, table, write_whole
 
 CELL_SECONDS = int(os.environ.get('CELL_SECONDS', 30))
 # Marks that these files made hold as long as they are the same.

@@ -20,7 +20,7 @@ import numpy
 import psutil
 from assignments import CourseError
 
-WORKER = Path(__file__).resolve().with_name('worker.py')
+STUDENT_SIDE = Path(__file__).resolve().with_name('student_side.py')
 SYSTEM = ('/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64',
           '/etc/ld.so.cache', '/etc/alternatives', '/etc/localtime')
 DISK = 64 * 2**20
@@ -98,7 +98,7 @@ def unpack(data):
 
 def visible():
     """Paths that a student's code may read."""
-    of_python = {Path(sys.prefix), Path(sys.base_prefix), WORKER,
+    of_python = {Path(sys.prefix), Path(sys.base_prefix), STUDENT_SIDE,
                  Path(sys.executable).resolve().parents[1],
                  # Forbidden by the assignment, but a teacher decides.
                  Path(find_spec('d2l_ext').origin).parent}
@@ -180,7 +180,7 @@ class Sandbox:
     def __init__(self, kind, number, errors=subprocess.DEVNULL):
         self._received, self._look = b'', 0
         self._process = subprocess.Popen(
-            [*kind(number), sys.executable, '-I', str(WORKER),
+            [*kind(number), sys.executable, '-I', str(STUDENT_SIDE),
              json.dumps(limits())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             # Ctrl-C is for the grader.

@@ -3,9 +3,9 @@ import csv
 import io
 
 import pytest
-import tables
+import spreadsheets
 from assignments import CourseError
-from tables import BY_HAND, prepare_by_hand
+from spreadsheets import BY_HAND, prepare_by_hand
 
 ANSWERS = {'M\u00fcller': 'One; two.\n- three', '=1+1': '@cmd', 'zoe': ''}
 
@@ -135,7 +135,7 @@ def test_a_table_beside_the_submissions_is_taken_over(tmp_path):
     'a;\t-1'])
 def test_nothing_is_a_formula(text):
     """However a spreadsheet divides what is in a cell."""
-    content = tables.table([{'student': text}], ['student']).decode()
+    content = spreadsheets.table([{'student': text}], ['student']).decode()
     for cell in content.replace('\t', ';').replace('\r', ';').replace(
             '\n', ';').split(';'):
         assert not cell.strip(' "').startswith(('=', '+', '-', '@'))
@@ -143,8 +143,8 @@ def test_nothing_is_a_formula(text):
 
 def test_a_table_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / 'marks.csv'
-    tables.write_whole(path, b'before')
-    monkeypatch.setattr(tables.os, 'replace', None)
+    spreadsheets.write_whole(path, b'before')
+    monkeypatch.setattr(spreadsheets.os, 'replace', None)
     with pytest.raises(TypeError):
-        tables.write_whole(path, b'after')
+        spreadsheets.write_whole(path, b'after')
     assert path.read_bytes() == b'before'
