@@ -138,3 +138,4 @@ lock: $(READY)  ## choose new versions of everything
 clean:  ## remove what was built; keep .venv, data, build/grades
 	@test ! -d build || find build -mindepth 1 -maxdepth 1 ! -name grades \
 	-exec rm -rf {} +
+	@rm -rf build-*

@@ -11,13 +11,13 @@ if hasattr(os, 'sched_getaffinity'):
     os.environ.setdefault('OMP_NUM_THREADS',
                           str(len(os.sched_getaffinity(0))))
 
-from .runtime import cuda, inline_figures, numpy_names, numpy_numbers
-
-inline_figures.choose_backend()
+from .runtime import cuda
 
 # The loader does not find the libraries that pip installed.
 if cuda.version_of(cuda.GPU_BUILD):
     cuda.load_libraries()
+
+from .runtime import numpy_names, numpy_numbers
 
 # Names that MXNet looks up in NumPy and that newer versions dropped.
 if numpy_names.missing():
@@ -31,6 +31,9 @@ if 'DMLC_ROLE' in os.environ:
 
 from d2l import mxnet as _book
 
+from .runtime import inline_figures
+
+inline_figures.choose_backend()
 inline_figures.mend(_book)
 
 from d2l.mxnet import *  # noqa: F403

@@ -9,10 +9,11 @@ from nbval import plugin
 
 # A training cell may print nothing for longer than nbval's five seconds.
 plugin.IPyNbCell.output_timeout = 120
-# Of several workers each has a folder of its own, for cells write files.
-BUILD = Path(__file__).parent.parent / 'build' / os.environ.get(
-    'PYTEST_XDIST_WORKER', '')
-BUILD.mkdir(parents=True, exist_ok=True)
+# Several workers have a folder each, for cells write files.
+WORKER = os.environ.get('PYTEST_XDIST_WORKER')
+BUILD = Path(__file__).parent.parent / (
+    f'build-{WORKER}' if WORKER else 'build')
+BUILD.mkdir(exist_ok=True)
 
 
 class KernelInBuild(plugin.RunningKernel):

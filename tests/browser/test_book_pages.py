@@ -108,7 +108,7 @@ def test_formulas_are_set(visit):
 
 
 @pytest.mark.parametrize(('query', 'first', 'excerpt'), [
-    ('NMS', 'Non-Maximum Suppression', 'falling score'),
+    ('NMS', 'Non-Maximum Suppression', 'decreasing score'),
     ('RoI pooling', '', 'RoI pooling'),
     ('intersection over union', 'Intersection over Union', 'the area'),
     ('mAP', '', 'mAP'), ('learning rate', 'Training', 'rate')])

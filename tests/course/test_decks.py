@@ -123,6 +123,7 @@ def project(tmp_path, monkeypatch):
     """A copy of the decks and notebooks to change."""
     for name in ('notebooks', 'docs/slides', 'img'):
         shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / 'docs' / 'figures.yml', tmp_path / 'docs')
     monkeypatch.setattr(slides, 'ROOT', tmp_path)
     monkeypatch.setattr(slides, 'DECKS', tmp_path / 'docs' / 'slides')
     return tmp_path

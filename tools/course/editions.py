@@ -33,7 +33,7 @@ NEEDED = {
     'NOTICE': 'NOTICE', 'tools/course/students.md': 'README.md'}
 # Made by programs, or for one machine only: in the project's own folder, and
 # anywhere in it.
-OWN = ('.git', '.venv', '.*_cache', '.hypothesis', 'build', 'data',
+OWN = ('.git', '.venv', '.*_cache', '.hypothesis', 'build*', 'data',
        '*.egg-info')
 MADE = ('__pycache__', '.ipynb_checkpoints', 'backbone')
 
