@@ -16,8 +16,9 @@ MEASURE = """
   const sticksOut = [], fonts = {code: [], text: []}, images = [];
   const slide = Reveal.getCurrentSlide();
   for (const node of slide.querySelectorAll('*')) {
-    // A drawing is measured as a whole.
-    if (node.closest('aside') || node.ownerSVGElement) continue;
+    // A drawing, or a formula, is measured as a whole.
+    if (node.closest('aside') || node.ownerSVGElement ||
+        node.parentElement.closest('mjx-container')) continue;
     const box = node.getBoundingClientRect();
     if (!box.width || !box.height) continue;
     const style = getComputedStyle(node);
