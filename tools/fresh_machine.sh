@@ -47,18 +47,17 @@ for folder in /proc /dev /dev/shm; do
 	esac
 	mounted+=("$folder")
 done
-# Certificates and the way to packages are the machine's.
 cp /etc/resolv.conf "$root/etc/"
-for file in /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
-	if test -e "$file"; then
-		mkdir -p "$root$(dirname "$file")"
-		cp -L "$file" "$root$file"
-	fi
-done
 inside apt-get update --quiet=2
 # The README's line.
 inside apt-get install --quiet=2 --yes --no-install-recommends \
 	python3 python3-venv make git libgomp1 libquadmath0 ca-certificates
+# What this machine trusts, and how it reaches packages.
+for file in /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
+	if test -e "$file"; then
+		cp -L "$file" "$root$file"
+	fi
+done
 rm -rf "$root/root/chapter"
 git clone --quiet --no-hardlinks . "$root/root/chapter"
 for command; do

@@ -5,6 +5,8 @@ import shutil
 import subprocess
 import sys
 
+import all_pythons
+import check_system
 import doctor
 import pytest
 import yaml
@@ -20,7 +22,7 @@ else:
 
 from d2l_ext.runtime import cuda
 
-PYTHONS = ('3.9', '3.10', '3.11')
+PYTHONS = ('3.9', '3.10', '3.11', '3.12', '3.13')
 UV = shutil.which('uv', path=os.pathsep.join(
     [os.path.join(sys.prefix, 'bin'), os.environ['PATH']]))
 PROJECT = tomllib.loads(
@@ -66,8 +68,13 @@ def test_the_lock_fulfils_what_the_project_asks_for(python):
 
 def test_pythons_of_the_project():
     supported = Requirement(f'python{PROJECT["requires-python"]}').specifier
-    assert [supported.contains(v) for v in ('3.8', *PYTHONS, '3.12')] == [
-        False, True, True, True, False]
+    assert [supported.contains(v) for v in ('3.8', *PYTHONS)] == [
+        False, *[True] * len(PYTHONS)]
+    makefile = (ROOT / 'Makefile').read_text('utf-8')
+    named = re.search(r'^PYTHONS := (.*)$', makefile, re.M)[1].split()
+    assert named == list(reversed(PYTHONS))
+    assert [f'{a}.{b}' for a, b in doctor.PYTHONS] == [
+        PYTHONS[0], PYTHONS[-1]]
 
 
 def conda_environment(path):
@@ -100,8 +107,10 @@ def test_conda_environments_agree_with_the_lock(path, mxnet):
     pins['mxnet-cu112'] = pins['mxnet']
     names = {canonicalize_name(r.name) for r in pip}
     # All that d2l_ext and the notebooks need, not least what users asked for.
-    wanted = {canonicalize_name(Requirement(text).name)
-              for text in PROJECT['dependencies']}
+    wanted = {canonicalize_name(requirement.name)
+              for requirement in map(Requirement, PROJECT['dependencies'])
+              if requirement.marker is None or requirement.marker.evaluate(
+                  {'python_version': python})}
     assert wanted | {'jupyter', 'nbval', 'ipywidgets'} <= names
     assert names & {'mxnet', 'mxnet-cu112'} == {mxnet}
     for requirement in pip:
@@ -127,7 +136,7 @@ def test_each_library_of_cuda_has_a_pinned_package():
 def resolve(*arguments, requirements=None, python='3.9'):
     return subprocess.run(
         [UV, 'pip', 'compile', '--quiet', '--no-header', '--no-annotate',
-         '--only-binary', ':all:', '--universal', '--python-version', python,
+         '--only-binary', ':all:', '--python-version', python,
          *arguments], cwd=ROOT, input=requirements, capture_output=True,
         text=True)
 
@@ -145,8 +154,10 @@ def test_what_pip_adds_to_conda_resolves(path, registry):
     """Together with what d2l_ext asks for, all as pinned."""
     _, conda, pip = conda_environment(path)
     python = str(conda['python'].version).removesuffix('.*')
-    done = resolve('-', python=python, requirements='\n'.join(
-        [*map(str, pip), *PROJECT['dependencies']]))
+    # As pip, which knows nothing of overrides.
+    done = resolve('-', '--no-config', '--python-platform', 'linux',
+                   python=python, requirements='\n'.join(
+                       [*map(str, pip), *PROJECT['dependencies']]))
     assert done.returncode == 0, done.stderr
     found = locked(python, done.stdout)
     for requirement in pip:
@@ -156,7 +167,7 @@ def test_what_pip_adds_to_conda_resolves(path, registry):
 
 def test_the_gpu_environment_resolves(registry):
     done = resolve('--extra', 'gpu', '--constraint', 'requirements.lock',
-                   'pyproject.toml')
+                   '--universal', 'pyproject.toml')
     assert done.returncode == 0, done.stderr
     for python in PYTHONS:
         found, pins = locked(python, done.stdout), locked(python)
@@ -170,6 +181,16 @@ def test_the_gpu_environment_resolves(registry):
         assert {name: found[name] for name in pins if name in found} == {
             name: pins[name] for name in pins if name in found}
         assert {'numpy', 'd2l', 'matplotlib'} <= set(found)
+
+
+@pytest.mark.parametrize('python', PYTHONS[:-1])
+@pytest.mark.parametrize('build', ['cpu', 'gpu'])
+def test_pip_resolves_the_project_without_the_lock(python, build, registry):
+    """From wheels alone. NumPy before 2 has none for Python 3.13."""
+    done = resolve('--extra', build, '--no-config', '--python-platform',
+                   'linux', 'pyproject.toml', python=python)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r'^numpy==1\.', done.stdout, re.M)
 
 
 def test_help_lists_every_target():
@@ -192,7 +213,7 @@ def test_a_clear_word_where_no_python_fits(tmp_path):
     result = subprocess.run(['make', 'setup', 'PYTHON='], cwd=tmp_path,
                             capture_output=True, text=True, check=False)
     assert result.returncode
-    assert 'No Python 3.9, 3.10 or 3.11 was found' in result.stdout
+    assert 'No Python from 3.9 on was found' in result.stdout
 
 
 @pytest.mark.parametrize(('given', 'expected'), [
@@ -208,6 +229,63 @@ def test_threads_are_set_before_mxnet_is_loaded(given, expected):
                             capture_output=True, text=True, check=True)
     assert result.stdout.strip() == expected
     assert not result.stderr
+
+
+def fake_python(folder, name, version):
+    path = folder / name
+    path.write_text(f'#!/bin/sh\ntest {version} -ge 9\n')
+    path.chmod(0o755)
+
+
+def test_the_newest_python_is_taken(tmp_path):
+    """And what is called python3, where it is new enough."""
+    shutil.copy(ROOT / 'Makefile', tmp_path)
+    (tmp_path / 'requirements.lock').touch()
+    (tmp_path / 'pyproject.toml').touch()
+    tools = tmp_path / 'bin'
+    tools.mkdir()
+    for name in ('make', 'sh', 'mkdir', 'realpath'):
+        (tools / name).symlink_to(shutil.which(name))
+
+    def chosen(*given):
+        shown = subprocess.run(
+            ['make', '-n', 'setup', *given], cwd=tmp_path, text=True,
+            capture_output=True, env={'PATH': str(tools)}).stdout
+        found = re.search(r'(\S+) -m venv', shown)
+        return found and found[1]
+
+    assert chosen() is None
+    fake_python(tools, 'python3', 8)
+    assert chosen() is None
+    for name, version in (('python3', 13), ('python3.10', 10),
+                          ('python3.12', 12)):
+        fake_python(tools, name, version)
+        assert chosen() == name
+    assert chosen('PYTHON=/some/python') == '/some/python'
+
+
+def test_libraries_of_the_system_are_asked_for_first(monkeypatch):
+    monkeypatch.setitem(check_system.PACKAGES, 'libnone.so.1', 'libnone1')
+    assert 'libnone1' in list(check_system.missing())
+    # Nothing else is missing where this test runs.
+    assert list(check_system.missing()) == ['libnone1']
+    shown = subprocess.run(['make', '-nB', 'setup'], cwd=ROOT, text=True,
+                           capture_output=True, check=True).stdout
+    assert shown.index('check_system.py') < shown.index('-m venv')
+
+
+def test_pythons_are_looked_for_by_their_version(tmp_path, monkeypatch):
+    monkeypatch.setenv('PYENV_ROOT', str(tmp_path))
+    monkeypatch.setenv('PATH', str(tmp_path / 'none'))
+    for patch in ('9', '10'):
+        path = tmp_path / 'versions' / f'3.12.{patch}' / 'bin' / 'python'
+        path.parent.mkdir(parents=True)
+        path.write_text('#!/bin/sh\n')
+        path.chmod(0o755)
+    assert str(all_pythons.find('3.12')).split('/')[-3] == '3.12.10'
+    path.write_text('#!/bin/sh\nexit 1\n')
+    assert str(all_pythons.find('3.12')).split('/')[-3] == '3.12.9'
+    assert all_pythons.find('3.13') is None
 
 
 def test_every_name_of_d2l_is_there():
