@@ -251,7 +251,7 @@ def test_the_newest_python_is_taken(tmp_path):
         shown = subprocess.run(
             ['make', '-n', 'setup', *given], cwd=tmp_path, text=True,
             capture_output=True, env={'PATH': str(tools)}).stdout
-        found = re.search(r'(\S+) -m venv', shown)
+        found = re.search(r'([^\s"]+)"? -m venv', shown)
         return found and found[1]
 
     assert chosen() is None
