@@ -70,7 +70,7 @@ def test_pythons_of_the_project():
     supported = Requirement(f'python{PROJECT["requires-python"]}').specifier
     assert [supported.contains(v) for v in ('3.8', *PYTHONS)] == [
         False, *[True] * len(PYTHONS)]
-    makefile = (ROOT / 'Makefile').read_text('utf-8')
+    makefile = (ROOT / 'tools' / 'install.mk').read_text('utf-8')
     named = re.search(r'^PYTHONS := (.*)$', makefile, re.M)[1].split()
     assert named == list(reversed(PYTHONS))
     assert [f'{a}.{b}' for a, b in doctor.PYTHONS] == [
@@ -239,7 +239,9 @@ def fake_python(folder, name, version):
 
 def test_the_newest_python_is_taken(tmp_path):
     """And what is called python3, where it is new enough."""
-    shutil.copy(ROOT / 'Makefile', tmp_path)
+    for name in ('Makefile', 'tools/install.mk'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
     (tmp_path / 'requirements.lock').touch()
     (tmp_path / 'pyproject.toml').touch()
     tools = tmp_path / 'bin'

@@ -7,7 +7,7 @@ import all_pythons
 import nbformat
 import pytest
 from helpers import ROOT
-from nbclient import NotebookClient
+from run_notebook import VisibleClient
 
 # What such a server brought when this was written.
 SERVER = ('ipykernel==6.17.1', 'ipython==7.34.0', 'ipywidgets==7.7.1',
@@ -59,9 +59,9 @@ def test_the_chapter_runs_beside_what_is_there(server, tmp_path, monkeypatch):
     monkeypatch.setenv('JUPYTER_PATH', str(server / 'share' / 'jupyter'))
     for name in ('detection-data', 'anchors', 'rpn', 'faster-rcnn'):
         notebook = nbformat.read(ROOT / 'notebooks' / f'{name}.ipynb', 4)
-        NotebookClient(notebook, kernel_name='hosted', timeout=1200,
-                       resources={'metadata': {'path': str(tmp_path)}}
-                       ).execute()
+        VisibleClient(notebook, kernel_name='hosted', timeout=1200,
+                      resources={'metadata': {'path': str(tmp_path)}}
+                      ).execute()
         kinds = {kind for cell in notebook.cells
                  for output in cell.get('outputs', ())
                  for kind in output.get('data', ())}
