@@ -16,9 +16,9 @@ MEASURE = """
   const sticksOut = [], fonts = {code: [], text: []}, images = [];
   const slide = Reveal.getCurrentSlide();
   for (const node of slide.querySelectorAll('*')) {
-    // A drawing, or a formula, is measured as a whole.
-    if (node.closest('aside') || node.ownerSVGElement ||
-        node.parentElement.closest('mjx-container')) continue;
+    // A drawing is measured as a whole, a formula by what is seen of it.
+    if (node.closest('aside, mjx-assistive-mml') || node.ownerSVGElement)
+      continue;
     const box = node.getBoundingClientRect();
     if (!box.width || !box.height) continue;
     const style = getComputedStyle(node);
