@@ -271,6 +271,10 @@ def test_libraries_of_pip_are_there_when_mxnet_asks(tmp_path):
         'from pathlib import Path\n'
         'ctypes.CDLL(str(Path(__file__).with_name("libmxnet.so")))\n'
         'sys.exit("libmxnet.so was loaded")\n')
+    (environment.site / 'numpy.py').write_text(
+        'inf = nan = 0.\n'
+        'def __getattr__(name):\n'
+        '    raise AttributeError(name)\n')
     environment.add_libraries()
     driver = fake_driver(tmp_path)
     compile_library(package / 'libmxnet.so', '', '-Wl,--no-as-needed',
