@@ -177,3 +177,15 @@ def test_unprotected_marks_are_still_made_elsewhere():
     results, _ = marks.run_tests(
         ASSIGNMENT, [('iou', attacks.ROWS[0][1]['iou'])], start, 1, 10)
     assert all(result['problem'] for result in results.values())
+
+
+@pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.__name__)
+def test_the_project_may_lie_below_tmp(kind, tmp_path, monkeypatch):
+    """The sandbox has a /tmp of its own, which must not hide it."""
+    tmp_path.chmod(0o755)
+    (tmp_path / 'seen').write_text('seen')
+    paths = [*sandbox.visible(), str(tmp_path)]
+    monkeypatch.setattr(sandbox, 'visible', lambda: paths)
+    done = subprocess.run([*kind(0), 'cat', tmp_path / 'seen'], text=True,
+                          capture_output=True)
+    assert done.stdout == 'seen', done.stderr

@@ -44,6 +44,9 @@ set -e
 PATH=$PATH:/usr/sbin:/sbin
 root=$1; shift
 mount -t tmpfs -o mode=755 sandbox "$root"
+# First, for what is to be seen may lie below it.
+mkdir -p "$root/tmp"
+mount -t tmpfs -o mode=1777,size=64m sandbox "$root/tmp"
 see() {
     if [ -d "$1" ]; then mkdir -p "$root$1"
     else mkdir -p "$root${1%/*}"; : > "$root$1"; fi
@@ -54,9 +57,8 @@ while [ "$1" != -- ]; do
 done
 shift
 for device in null zero full random urandom; do see "/dev/$device"; done
-mkdir -p "$root/proc" "$root/tmp" "$root/dev/shm"
+mkdir -p "$root/proc" "$root/dev/shm"
 mount -t proc proc "$root/proc"
-mount -t tmpfs -o mode=1777,size=64m sandbox "$root/tmp"
 mount -t tmpfs -o mode=1777,size=64m sandbox "$root/dev/shm"
 mount -o remount,bind,ro "$root"
 cd "$root"
@@ -126,6 +128,8 @@ def bwrap(number):
     return ['bwrap', *rights, '--unshare-ipc', '--unshare-pid',
             '--unshare-net', '--unshare-uts', '--unshare-cgroup-try',
             '--die-with-parent', '--new-session',
+            # First, for what is to be seen may lie below it.
+            *empty, '/tmp',
             # Folders on the way would be for root alone.
             *[word for path in visible()
               for parent in reversed(Path(path).parents[:-1])
@@ -133,7 +137,7 @@ def bwrap(number):
             *[word for path in visible()
               for word in ('--ro-bind', path, path)],
             '--proc', '/proc', '--dev', '/dev', *empty, '/dev/shm',
-            *empty, '/tmp', '--remount-ro', '/dev', '--remount-ro', '/',
+            '--remount-ro', '/dev', '--remount-ro', '/',
             '--chdir', '/tmp', '--', *drop]
 
 
