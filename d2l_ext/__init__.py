@@ -29,11 +29,12 @@ if 'DMLC_ROLE' in os.environ:
     from .distributed.membership import join
     join()
 
-from d2l import mxnet as _book
-
 from .runtime import inline_figures
 
 inline_figures.choose_backend()
+
+from d2l import mxnet as _book
+
 inline_figures.mend(_book)
 
 from d2l.mxnet import *  # noqa: F403

@@ -45,7 +45,8 @@ def checkout(tmp_path):
 
 def run_nbval(checkout, prefix=(), without=(), **environment):
     env = {name: value for name, value in os.environ.items()
-           if name not in (*without, 'D2L_TEST_MODE')}
+           if name not in (*without, 'D2L_TEST_MODE')
+           and not name.startswith('PYTEST_XDIST')}
     done = subprocess.run(
         [*prefix, sys.executable, '-m', 'pytest', '-q', '-p',
          'no:cacheprovider', 'notebooks'],

@@ -47,7 +47,7 @@ def test_text_and_code_are_large_enough_to_read(paper):
     def count(text, cm, tm, font, size):
         scale = abs(cm[3] or cm[1]) * abs(tm[3] or tm[1])
         if text.strip() and font:
-            mono = 'Mono' in font['/BaseFont']
+            mono = 'Mono' in font.get('/BaseFont', '')
             sizes[mono, round(size * scale, 1)] += len(text)
     for page in PdfReader(paper).pages[5::7]:
         page.extract_text(visitor_text=count)

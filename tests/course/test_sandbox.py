@@ -104,7 +104,7 @@ def test_the_one_who_is_right_is_not_touched(rows):
 def test_nothing_outlives_the_grading(attacked):
     for process in psutil.process_iter(['cmdline']):
         assert 'outlives-grading' not in str(process.info['cmdline'])
-        assert str(sandbox.WORKER) not in (process.info['cmdline'] or ())
+        assert str(sandbox.STUDENT_SIDE) not in (process.info['cmdline'] or ())
     for path in attacked.rglob('*'):
         assert not path.is_file() or path.read_bytes() != b'outlived'
         assert not path.is_symlink()

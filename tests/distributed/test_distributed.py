@@ -304,7 +304,7 @@ def test_stores_that_cannot_be_used():
     assert worker_of('device') == (0, 1)
     with pytest.raises(TrainingError, match='DMLC_ROLE is not set'):
         worker_of('dist_sync')
-    with pytest.raises(TrainingError, match="Take 'dist_sync'"):
+    with pytest.raises(TrainingError, match="Use 'dist_sync'"):
         worker_of('dist_async')
 
 

@@ -26,7 +26,7 @@ from spreadsheets import prepare_by_hand, same_words, table, write_whole
 
 CELL_SECONDS = int(os.environ.get('CELL_SECONDS', 30))
 # Marks that these files made hold as long as they are the same.
-MAKERS = [SOURCE, Path(marks.__file__), sandbox.WORKER]
+MAKERS = [SOURCE, Path(marks.__file__), sandbox.STUDENT_SIDE]
 
 
 def file_name(student, ending):
