@@ -1,4 +1,5 @@
 """Whatever a student's code does: marks are right, nothing outside changes."""
+import contextlib
 import csv
 import hashlib
 import json
@@ -104,7 +105,10 @@ def test_the_one_who_is_right_is_not_touched(rows):
 def test_nothing_outlives_the_grading(attacked):
     for process in psutil.process_iter(['cmdline']):
         assert 'outlives-grading' not in str(process.info['cmdline'])
-        assert str(sandbox.STUDENT_SIDE) not in (process.info['cmdline'] or ())
+        # Another test may grade at this moment: then there is a grader, too.
+        if str(sandbox.STUDENT_SIDE) in (process.info['cmdline'] or ()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                assert len(process.parents()) > 1
     for path in attacked.rglob('*'):
         assert not path.is_file() or path.read_bytes() != b'outlived'
         assert not path.is_symlink()
