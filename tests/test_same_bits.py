@@ -1,0 +1,45 @@
+"""A training gives the same bits whatever kernels OpenBLAS chooses."""
+import os
+import subprocess
+import sys
+
+import pytest
+from helpers import ROOT
+
+TRAIN = """
+import hashlib, sys
+import d2l_ext as d2l
+from mxnet import npx
+npx.set_np()
+npx.random.seed(1)
+batches = d2l.load_data_voc_detection(16, 64, 64)
+detector = d2l.make_detector(getattr(d2l, sys.argv[1]), ['cat', 'dog'])
+for history in d2l.train_recipe(
+        getattr(d2l, sys.argv[1])._replace(steps=tuple(
+            step._replace(num_epochs=1) for step in
+            getattr(d2l, sys.argv[1]).steps)), detector, *batches):
+    pass
+bits = hashlib.sha256()
+for model in detector:
+    if hasattr(model, 'collect_params'):
+        for value in model.collect_params().values():
+            bits.update(value.data().asnumpy().tobytes())
+print(bits.hexdigest())
+"""
+
+
+def bits_of(recipe, **variables):
+    """Digest of the parameters after a short training."""
+    kept = {name: value for name, value in os.environ.items()
+            if name != 'OPENBLAS_CORETYPE'}
+    return subprocess.run(
+        [sys.executable, '-c', TRAIN, recipe], cwd=ROOT, text=True,
+        capture_output=True, check=True,
+        env={**kept, 'D2L_TEST_MODE': '1', **variables}).stdout.split()[-1]
+
+
+@pytest.mark.parametrize('recipe', ['CHAPTER', 'BEST'])
+def test_a_training_does_not_ask_blas(recipe):
+    bits = bits_of(recipe)
+    assert bits == bits_of(recipe, OPENBLAS_CORETYPE='Nehalem')
+    assert bits == bits_of(recipe, OPENBLAS_CORETYPE='Haswell')
