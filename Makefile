@@ -5,17 +5,24 @@ include tools/install.mk
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 LIBRARY := $(wildcard d2l_ext/*.py d2l_ext/*/*.py)
 
+# With EXACT=1 sums are rounded as in the book's own run, on any processor
+# with AVX2: two threads, and no newer instructions.
+ifdef EXACT
+override export OMP_NUM_THREADS := 2
+override export DNNL_MAX_CPU_ISA := AVX2
+endif
+
 .SECONDARY:
 .PHONY: run run-all test browser book pdf slides assignments grade \
 	student-edition teacher-edition detector dist detect experiment results \
 	check-data bench bench-check data outputs lock clean \
-	test-all-pythons
+	test-all-pythons verify
 .PHONY: images-named submissions-named
 
 # Changes with the data set, so that notebooks run again.
 build/data-set: FORCE
 	@mkdir -p build
-	@named="$$D2L_VOC_DIR $$D2L_CLASSES $$D2L_TEST_MODE"; \
+	@named="$$D2L_VOC_DIR $$D2L_CLASSES $$D2L_TEST_MODE $(EXACT)"; \
 	printf '%s\n' "$$named" | cmp -s - $@ || \
 	printf '%s\n' "$$named" > $@
 
@@ -33,6 +40,10 @@ run-all: $(NOTEBOOKS:notebooks/%.ipynb=build/%.html)  ## run every notebook
 
 run: build/faster-rcnn.html  ## run the chapter (ten minutes, two cores)
 	@$(BIN)/python tools/summary.py build/faster-rcnn.ipynb
+
+verify:  ## run all notebooks and compare all that they show with the book's
+	@$(MAKE) --no-print-directory run-all EXACT=1
+	@$(BIN)/python tools/verify.py
 
 test: $(READY)  ## check the code, the helpers and every notebook cell
 	@$(BIN)/python tools/prepare_data.py
@@ -126,7 +137,8 @@ data: $(READY)  ## download Pascal VOC2012 (2 GB) and use it from then on
 
 outputs: $(READY)  ## run the notebooks and store their outputs in them
 	@$(BIN)/python tools/prepare_data.py
-	$(foreach nb,$(NOTEBOOKS),$(BIN)/python tools/run_notebook.py \
+	$(foreach nb,$(NOTEBOOKS),OMP_NUM_THREADS=2 DNNL_MAX_CPU_ISA=AVX2 \
+	$(BIN)/python tools/run_notebook.py \
 	$(nb) $(nb) &&) $(BIN)/python tools/readme_picture.py
 
 lock: $(READY)  ## choose new versions of everything
