@@ -76,14 +76,16 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
     anchor whose IoU with every object is less than `neg_iou` is background;
     these are sampled at random, up to `neg_pos_ratio` for each positive
     anchor of the image. An image without objects counts as having one
-    positive. All other anchors are ignored.
+    positive. All other anchors are ignored; so is an anchor whose IoU with
+    a difficult object is `neg_iou` or more, unless it is positive.
 
     Parameters
     ----------
     ground_truth : ndarray, shape (B, m, 5)
         Rows (class, x1, y1, x2, y2), corner boxes in units of the image's
-        sides. A row with a negative class is padding; so is a box without
-        area, which no anchor can overlap.
+        sides. A row of class -1 is padding; so is a box without area, which
+        no anchor can overlap. A difficult object of class c has class
+        -2 - c.
     anchors : ndarray, shape (4, n)
         Corner boxes, the same for all images.
     pos_iou, neg_iou : float
@@ -112,14 +114,22 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
     if ground_truth.shape[1] == 0:   # one row of padding: no object, either
         ground_truth = np.full((batch_size, 1, 5), -1., ctx=anchors.ctx)
     classes, boxes = np.split(ground_truth, [1], axis=2)
-    boxes = boxes * (classes >= 0)   # no area for padding
+    # All others have no area there, and overlap nothing.
+    difficult = _overlaps(boxes * (classes < -1), anchors).max(axis=1)
+    boxes = boxes * (classes >= 0)
     owner, overlap = _match(boxes, anchors)
     positive = (overlap > pos_iou).astype('float32')
-    background = sample(overlap < neg_iou,
+    background = sample((overlap < neg_iou) & (difficult < neg_iou),
                         neg_pos_ratio * np.maximum(positive.sum(axis=1), 1))
     labels = np.where(positive, _classes(classes, owner) + 1,
                       background.astype('float32') - 1)
     return labels, _offsets(boxes, anchors, owner, positive)
+
+
+def _overlaps(boxes, anchors):
+    """IoU of every object with every anchor, (B, m, n)."""
+    return nd.contrib.box_iou(
+        boxes.as_nd_ndarray(), anchors.T.as_nd_ndarray()).as_np_ndarray()
 
 
 def _match(boxes, anchors):
@@ -128,8 +138,7 @@ def _match(boxes, anchors):
     If the anchor is the best one of that object, the IoU is multiplied by
     `CLAIM`.
     """
-    overlaps = nd.contrib.box_iou(                          # (B, m, n)
-        boxes.as_nd_ndarray(), anchors.T.as_nd_ndarray()).as_np_ndarray()
+    overlaps = _overlaps(boxes, anchors)
     # An object claims the anchor that it overlaps most, or the first of
     # several; if it overlaps none, the product remains zero.
     claims = overlaps * npx.one_hot(overlaps.argmax(axis=2),

@@ -158,6 +158,28 @@ def test_ties_go_to_the_first():
     assert labels.asnumpy().tolist() == [[2, -1]]
 
 
+@pytest.mark.parametrize('number', [-2, -3, -9])
+def test_difficult_objects_are_neither_objects_nor_background(number):
+    """What overlaps one of them by the threshold or more is ignored."""
+    anchors = np.array([[0, 0, .5, .5], [0, 0, .5, .2], [0, 0, .5, .1],
+                        [.6, .6, 1, 1], [.5, .5, 1, 1]]).T
+    hard = [number, 0, 0, .5, .5]
+    for seed in range(20):
+        npx.random.seed(seed)
+        labels, offsets = d2l_anchors.label_anchors(
+            np.array([[[0, .5, .5, 1, 1], hard]]), anchors, .7, .3, 5)
+        # IoU with the difficult object: 1, 0.4, 0.2, 0, 0.
+        assert labels[0].asnumpy().tolist() == [-1, -1, 0, -1, 1]
+        assert (offsets == 0).all()
+    # Without another object, too; and an object at the same place counts.
+    labels, _ = d2l_anchors.label_anchors(np.array([[hard]]), anchors, .7,
+                                          .3, 5)
+    assert labels[0].asnumpy().tolist() == [-1, -1, 0, 0, 0]
+    labels, _ = d2l_anchors.label_anchors(
+        np.array([[[1, 0, 0, .5, .5], hard]]), anchors, .7, .3, 5)
+    assert labels[0, 0] == 2
+
+
 def test_an_image_without_objects_counts_as_having_one():
     anchors = d2l_anchors.generate_anchors(4, 4, SIZES, RATIOS)
     for truth in (np.full((2, 3, 5), -1.), np.zeros((2, 0, 5))):

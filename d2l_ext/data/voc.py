@@ -40,7 +40,7 @@ def label_rows(objects: Sequence[VOCObject], classes: Sequence[str],
     Parameters
     ----------
     objects : sequence of VOCObject
-        Of one image; difficult ones are left out.
+        Of one image.
     classes : sequence of str
         Class 0 is the first.
     size : (int, int)
@@ -52,12 +52,13 @@ def label_rows(objects: Sequence[VOCObject], classes: Sequence[str],
     -------
     ndarray, shape (m, 5), float32
         Rows (class, x1, y1, x2, y2), corner boxes in units of the image's
-        sides and clipped to it. Rows without an object are -1 throughout.
+        sides and clipped to it. Difficult objects come last and have the
+        class -2 - c in place of c. Rows without an object are -1 throughout.
     """
     rows = numpy.full((num_rows, 5), -1, numpy.float32)
-    visible = [item for item in objects if not item.difficult]
-    for row, item in zip(rows, visible):
-        row[0] = classes.index(item.name)
+    for row, item in zip(rows, sorted(objects, key=lambda o: o.difficult)):
+        number = classes.index(item.name)
+        row[0] = -2 - number if item.difficult else number
         row[1:] = numpy.clip(numpy.divide(item.box, [*size, *size]), 0, 1)
     return rows
 
@@ -78,7 +79,7 @@ def flip_left_right(image: numpy.ndarray, label: numpy.ndarray
     image, label : ndarray
         Copies, or views, of the same shapes; padding stays padding.
     """
-    real, label = label[:, 0] >= 0, label.copy()
+    real, label = label[:, 0] != -1, label.copy()
     # The right edge becomes the left one.
     label[real, 1], label[real, 3] = 1 - label[real, 3], 1 - label[real, 1]
     return image[:, ::-1], label
@@ -90,8 +91,8 @@ class VOCDetection(gluon.data.Dataset):
     Item i is an image, uint8 of shape (height, width, 3), with its ground
     truth, float32 of shape (m, 5): rows (class, x1, y1, x2, y2), corner
     boxes in units of the image's sides, padded to the m of the image that
-    has most with rows of -1. Difficult objects are left out. Item (i, True)
-    is the same, flipped left to right.
+    has most with rows of -1. Difficult objects have a class below -1. Item
+    (i, True) is the same, flipped left to right.
 
     Lists tell which images are read, annotations what is on them: an image
     with flag 1 whose annotation has no such object is background, and one

@@ -45,14 +45,19 @@ def test_items_are_resized_and_scaled(devkit):
             assert dataset.classes[int(row[0])] == item.name
             assert_allclose(row[1:] * [width, height, width, height],
                             item.box, atol=1e-3)
-        assert (label[len(real):] == -1).all()
+        hard = label[len(real):]
+        hard = hard[hard[:, 0] < -1]
+        assert len(real) + len(hard) == len(dataset.objects[i])
+        assert (label[len(real) + len(hard):] == -1).all()
 
 
-def test_difficult_objects_are_no_ground_truth():
+def test_difficult_objects_come_last_with_a_number_of_their_own():
     objects = [VOCObject('cat', (0, 0, 5, 5), True),
                VOCObject('dog', (-2, 5, 30, 10), False)]
     rows = voc.label_rows(objects, ['cat', 'dog'], (20, 10), 2)
-    assert rows.tolist() == [[1, 0, .5, 1, 1], [-1] * 5]
+    assert rows.tolist() == [[1, 0, .5, 1, 1], [-2, 0, 0, .25, .5]]
+    _, flipped = voc.flip_left_right(numpy.zeros((1, 1, 3)), rows)
+    assert flipped.tolist() == [[1, 0, .5, 1, 1], [-2, .75, 0, 1, .5]]
 
 
 def test_every_item_can_be_flipped(devkit):
