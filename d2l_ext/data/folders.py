@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Tuple, Union
 
-from ..drawn.dataset import make_drawn_set
+from ..drawn.dataset import NUM_TEST, make_drawn_set
 from ..errors import DatasetError
 from .pictures import walk
 
@@ -55,7 +55,8 @@ def voc_dir() -> Tuple[Path, str]:
     downloaded = data_dir() / VOC2012
     if (downloaded / LISTS).is_dir():
         return downloaded, 'Pascal VOC2012'
-    return make_drawn_set(data_dir()), 'the embedded set of drawn pictures'
+    return (make_drawn_set(data_dir(), num_test=NUM_TEST),
+            'the embedded set of drawn pictures')
 
 
 def at_home(path: Union[str, os.PathLike]) -> Path:

@@ -19,7 +19,7 @@ from .scenes import draw_scene
 __all__ = ['DrawnObject', 'draw_picture', 'make_drawn_set']
 
 CLASSES = ('cat', 'dog')
-NUM_TRAIN, NUM_VAL = 800, 300
+NUM_TRAIN, NUM_VAL, NUM_TEST = 800, 300, 300
 _SEED = 2020
 # Increase it when a picture changes, so that an older set is not used.
 _VERSION = 1
@@ -180,7 +180,7 @@ def _write_lists(root, split, pictures):
 
 
 def make_drawn_set(folder: os.PathLike, num_train: int = NUM_TRAIN,
-                   num_val: int = NUM_VAL) -> Path:
+                   num_val: int = NUM_VAL, num_test: int = 0) -> Path:
     """Draw the embedded data set, unless it exists.
 
     A picture depends only on its number, so everybody gets the same set. The
@@ -192,8 +192,9 @@ def make_drawn_set(folder: os.PathLike, num_train: int = NUM_TRAIN,
     ----------
     folder
         Folder of this project's data sets.
-    num_train, num_val
-        Number of pictures.
+    num_train, num_val, num_test
+        Number of pictures. Rates and recipes are chosen on those of `val`;
+        those of `test` are kept for final figures.
 
     Returns
     -------
@@ -202,7 +203,10 @@ def make_drawn_set(folder: os.PathLike, num_train: int = NUM_TRAIN,
         `ImageSets/Main`.
     """
     folder = Path(folder)
-    root = folder / f'drawn-cats-dogs-v{_VERSION}-{num_train}-{num_val}'
+    sizes = {'train': num_train, 'val': num_val, 'test': num_test}
+    sizes = {split: size for split, size in sizes.items() if size}
+    root = folder / '-'.join(
+        [f'drawn-cats-dogs-v{_VERSION}', *map(str, sizes.values())])
     if root.exists():
         return root
     folder.mkdir(parents=True, exist_ok=True)
@@ -213,12 +217,13 @@ def make_drawn_set(folder: os.PathLike, num_train: int = NUM_TRAIN,
         shutil.rmtree(partial, ignore_errors=True)
         for sub in ('JPEGImages', 'Annotations', 'ImageSets/Main'):
             (partial / sub).mkdir(parents=True)
-        numbers = range(num_train + num_val)
+        numbers = range(sum(sizes.values()))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             pictures = list(tqdm(
                 pool.map(lambda i: _write_picture(partial, i), numbers),
                 'Drawing cats and dogs', len(numbers), leave=False))
-        _write_lists(partial, 'train', pictures[:num_train])
-        _write_lists(partial, 'val', pictures[num_train:])
+        for split, size in sizes.items():
+            _write_lists(partial, split, pictures[:size])
+            del pictures[:size]
         os.replace(partial, root)
     return root

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from d2l_ext.data.annotations import read_annotation
+from d2l_ext.data.voc import VOCDetection
 from d2l_ext.drawn import dataset as drawn_set
 
 PICTURES = 60
@@ -94,6 +95,21 @@ def test_it_is_drawn_once(tmp_path):
     before = {p: p.stat().st_mtime_ns for p in root.rglob('*')}
     assert drawn_set.make_drawn_set(tmp_path, 2, 1) == root
     assert before == {p: p.stat().st_mtime_ns for p in root.rglob('*')}
+
+
+def test_a_third_list_leaves_the_others_as_they_are(tmp_path):
+    two, three = (drawn_set.make_drawn_set(tmp_path, 4, 2, *more)
+                  for more in ((), (3,)))
+    for path in two.rglob('*.*'):
+        assert (three / path.relative_to(two)).read_bytes() == (
+            path.read_bytes())
+    lists = three / 'ImageSets' / 'Main'
+    names = [f'{i:06d}' for i in range(6, 9)]
+    assert (lists / 'test.txt').read_text().split() == names
+    assert len((lists / 'cat_test.txt').read_text().splitlines()) == 3
+    assert sorted(path.stem for path in (three / 'JPEGImages').iterdir()
+                  )[6:] == names
+    assert len(VOCDetection(three, 'test', 32, 32)) == 3
 
 
 MAKE = ('import sys; from d2l_ext.drawn.dataset import make_drawn_set; '
