@@ -23,8 +23,13 @@ def choose_backend() -> None:
         matplotlib.use('module://matplotlib_inline.backend_inline')
 
 
+def use_svg_display() -> None:
+    """Draw figures as SVG from now on, as the function of `d2l` does."""
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+    set_matplotlib_formats('svg')
+
+
 def mend(book: ModuleType) -> None:
     """Let `d2l` 0.17 choose SVG in an IPython of today."""
     if not hasattr(book.display, 'set_matplotlib_formats'):
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-        book.use_svg_display = lambda: set_matplotlib_formats('svg')
+        book.use_svg_display = use_svg_display
