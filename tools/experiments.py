@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple, Tuple
 
-# Threads and instruction set change the last bits of sums, and so the training.
-# With one thread and no instructions newer than AVX2, results depend neither
-# on the number of cores nor on the kind of processor; and two experiments take
-# less time side by side than one after the other.
+# Threads and instructions change the last bits of sums, and so the training.
+# With one thread and nothing newer than AVX2, results depend neither on the
+# number of cores nor on the kind of processor; and two experiments take less
+# time side by side than one after the other.
 if __name__ == '__main__':
     os.environ.update(OMP_NUM_THREADS='1', DNNL_MAX_CPU_ISA='AVX2')
 

@@ -232,9 +232,9 @@ def ablations_section():
 ## Ablations
 
 The best recipe with pictures of {base_run['recipe']['side']} pixels and
-{base_run['recipe']['steps'][0][1]} epochs, and one change at a time, on the
-list `val`. A difference of less than {noise:.3f} may be chance: this is two standard
-deviations of the difference between two runs, estimated from
+{base_run['recipe']['steps'][0][1]} epochs, one change at a time, on the list
+`val`. A difference of less than {noise:.3f} may be chance: this is two
+standard deviations of the difference between two runs, estimated from
 {len(results_of(BASE))} seeds.
 
 {ablation_table(rows, base)}
