@@ -72,12 +72,13 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
     `pos_iou`, or if no other anchor overlaps that object more. It is
     assigned to the object it overlaps most, except that the best anchor of
     an object is always assigned to that object. Ties go to the first, and an
-    anchor that is best for two objects goes to the one it overlaps more. An
-    anchor whose IoU with every object is less than `neg_iou` is background;
-    these are sampled at random, up to `neg_pos_ratio` for each positive
-    anchor of the image. An image without objects counts as having one
-    positive. All other anchors are ignored; so is an anchor whose IoU with
-    a difficult object is `neg_iou` or more, unless it is positive.
+    anchor that is best for two objects goes to the one it overlaps more, so
+    that the other one may have no positive anchor. An anchor whose IoU with
+    every object is less than `neg_iou` is background; these are sampled at
+    random, up to `neg_pos_ratio` for each positive anchor of the image. An
+    image without objects counts as having one positive. All other anchors
+    are ignored; so is an anchor whose IoU with a difficult object is
+    `neg_iou` or more, unless it is positive.
 
     Parameters
     ----------

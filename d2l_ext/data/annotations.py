@@ -27,8 +27,9 @@ class VOCObject(NamedTuple):
 
     `box` is the corner box (x1, y1, x2, y2) in pixels counted from 0, so
     that the box is (x2 - x1) pixels wide; VOC's xmin = xmax = 1, the first
-    pixel, reads as x1 = 0, x2 = 1. `difficult` objects are not trained on,
-    and an evaluation neither asks for them nor minds them.
+    pixel, reads as x1 = 0, x2 = 1. `difficult` objects are neither objects
+    nor background in training, and an evaluation neither asks for them nor
+    minds them.
     """
     name: str
     box: Tuple[float, float, float, float]

@@ -223,6 +223,8 @@ def read(app, docname, content):
         if app.builder.name == 'html':
             add_facts(app, notebook, name.name)
         content[0] = json.dumps(notebook)
+        if app.builder.name == 'singlehtml':   # on paper nothing unfolds
+            content[0] = content[0].replace('<details>', '<details open>')
     else:
         content[0] = keep_together(link_objects(caption_pictures(
             link_pages(for_readers(content[0], students)))))

@@ -11,7 +11,8 @@ import detect
 import numpy
 import pytest
 import train_detector
-from helpers import run_tool
+from helpers import code_cells, read_notebook, run_tool, tags, text
+from matplotlib import pyplot as plt
 from PIL import Image
 
 from d2l_ext.data.batches import load_data_voc_detection, load_datasets
@@ -436,6 +437,21 @@ def test_the_chapter_reads_it_too(use):
     X, Y = next(iter(train_iter))
     assert X.shape == (2, 3, 32, 32)
     assert set(Y[..., 0].asnumpy().ravel()) <= {-1, 0, 1, 2}
+
+
+@pytest.mark.parametrize('layout', [plain_lists, one_folder, splits_inside,
+                                    coco_instances])
+def test_the_section_on_data_shows_it_too(layout, use, capsys):
+    use(layout)
+    scope = {}
+    with plt.rc_context():
+        for cell in code_cells(read_notebook('detection-data.ipynb')):
+            if 'widget' not in tags(cell):
+                exec(text(cell), scope)
+    said = capsys.readouterr().out
+    assert '10 pictures with ' in said
+    # The first object of the first picture.
+    assert "VOCObject(name='RBC', box=(4.0, 5.0, 30.0, 30.0), " in said
 
 
 def test_what_check_data_says_of_an_export(use):
