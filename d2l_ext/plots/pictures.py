@@ -80,13 +80,12 @@ def _place_label(axes, box, label, color):
     width, height = text.get_window_extent().size + 2 * pad
     taken = [other.get_window_extent().padded(pad) for other in axes.texts
              if other is not text]
-    left, right = frame.xmin, frame.xmax - width
+    rows = [frame.ymax, frame.ymax - height, frame.ymin - height,
+            *numpy.arange(frame.ymin, frame.ymax - 2 * height, height)]
     places = [Bbox.from_bounds(
         min(max(x, view.xmin), max(view.xmax - width, view.xmin)),
         min(max(y, view.ymin), view.ymax - height), width, height)
-        for x in (left, right)
-        for y in (frame.ymax, frame.ymax - height, frame.ymin - height,
-                  frame.ymin)]
+        for y in rows for x in (frame.xmin, frame.xmax - width)]
     place = min(places, key=lambda place: sum(
         _area(Bbox.intersection(place, other)) for other in taken))
     corner = axes.transData.transform(box[:2])

@@ -20,9 +20,11 @@ def choose_backend() -> None:
     if 'ipykernel' not in sys.modules:
         return
     import matplotlib
+    from IPython import get_ipython
+    if get_ipython() is None:   # imported by a tool, such as nbval
+        return
     if not os.environ.get('MPLBACKEND', '').startswith('module://'):
         matplotlib.use('module://matplotlib_inline.backend_inline')
-    from IPython import get_ipython
     from matplotlib_inline.config import InlineBackend
     settings = InlineBackend.instance(parent=get_ipython())
     if settings.figure_formats == {'png'}:
