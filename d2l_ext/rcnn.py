@@ -33,7 +33,7 @@ class FasterRCNNOutput(nn.Block):
     """
 
     def __init__(self, num_classes: int, **kwargs):
-        super().__init__(**kwargs)
+        super(FasterRCNNOutput, self).__init__(**kwargs)
         self.cls_predictor = nn.Dense(num_classes + 1)
         self.box_predictor = nn.Dense(4)
 

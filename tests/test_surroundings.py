@@ -1,4 +1,6 @@
 """Notebooks run in any folder, and with any settings of the shell."""
+import base64
+import io
 import os
 import resource
 import shutil
@@ -10,6 +12,7 @@ import time
 import nbformat
 import pytest
 from helpers import ROOT
+from PIL import Image
 
 NEEDED = ('notebooks/anchors.ipynb', 'd2l_ext', 'conftest.py',
           'pyproject.toml', 'tests/compare_outputs.py',
@@ -116,6 +119,20 @@ def test_a_notebook_of_another_machine(tmp_path):
          str(tmp_path / 'a.ipynb'), str(tmp_path / 'b.ipynb')], check=True)
     made = nbformat.read(tmp_path / 'b.ipynb', 4)
     assert made.cells[0].outputs[0].text == 'done\n'
+
+
+def test_figures_have_the_pixels_of_sharp_screens(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
+        'import d2l_ext\nfrom matplotlib import pyplot as plt\n'
+        'plt.subplots(figsize=(2, 1))\nplt.show()')])
+    nbformat.write(notebook, tmp_path / 'a.ipynb')
+    subprocess.run(
+        [sys.executable, str(ROOT / 'tools' / 'run_notebook.py'),
+         str(tmp_path / 'a.ipynb'), str(tmp_path / 'b.ipynb')], check=True)
+    output, = nbformat.read(tmp_path / 'b.ipynb', 4).cells[0].outputs
+    image = Image.open(io.BytesIO(base64.b64decode(output.data['image/png'])))
+    shown = output.metadata['image/png']
+    assert image.size == (2 * shown['width'], 2 * shown['height'])
 
 
 SLOW = """import pathlib, time

@@ -64,10 +64,19 @@ def gather(folder, students=False):
 
 
 def without_solutions(notebook):
-    """A notebook (NotebookNode) less the cells that solve its exercises."""
+    """A notebook (NotebookNode) less the cells that solve its exercises.
+
+    What led to a notebook of solutions is left as its name.
+    """
     remove = TagRemovePreprocessor(enabled=True,
                                    remove_cell_tags={'solution'})
-    return remove.preprocess(notebook, {})[0]
+    notebook, _ = remove.preprocess(notebook, {})
+    for cell in notebook.cells:
+        if cell.cell_type == 'markdown':
+            cell.source = re.sub(
+                rf'\[([^\]]+)\]\((?:{"|".join(SOLUTIONS)})\.ipynb[^)]*\)',
+                r'*\1*', cell.source)
+    return notebook
 
 
 def build(output, builder='html', students=False):

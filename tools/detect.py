@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 from d2l_ext.data.folders import at_home
 from d2l_ext.data.pictures import HEIC_ADVICE, find_pictures
 from d2l_ext.evaluation import coco_annotation
-from d2l_ext.plots.pictures import COLORS
+from d2l_ext.plots.pictures import COLORS, ink
 
 ROOT = Path(__file__).parent.parent
 # By this, copies of an earlier run are known.
@@ -45,7 +45,7 @@ def annotated(picture, found, classes):
         draw.rectangle(box, outline=color, width=max(2, side // 6))
         text, corner = f'{item.name} {item.probability:.2f}', box[:2]
         draw.rectangle(draw.textbbox(corner, text, font), fill=color)
-        draw.text(corner, text, 'white', font)
+        draw.text(corner, text, ink(color), font)
     return copy
 
 

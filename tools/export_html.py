@@ -27,6 +27,7 @@ TEMPLATE = """
 {%- endif -%}
 {%- endblock any_cell -%}
 {%- block html_head_js_mathjax -%}
+<script>MathJax = {tex: {inlineMath: [['$', '$']]}};</script>
 <script>{{ resources.mathjax }}</script>
 {%- endblock html_head_js_mathjax -%}
 {%- block html_head -%}
@@ -43,7 +44,7 @@ details.solution summary { cursor: pointer; color: #0072b2; }
 
 def mathjax(notebook):
     """The code that sets formulas (two megabytes), '' if there are none."""
-    if not any('$$' in cell.source for cell in notebook.cells
+    if not any('$' in cell.source for cell in notebook.cells
                if cell.cell_type == 'markdown'):
         return ''
     package = Path(find_spec('sphinx-mathjax-offline').origin).parent

@@ -74,6 +74,9 @@ def open_page(browser, path):
     page.goto(path.resolve().as_uri())
     page.wait_for_function('document.querySelector("mjx-container")')
     page.evaluate('MathJax.startup.promise.then(() => true)')
+    # Nothing can be unfolded on paper.
+    page.evaluate("document.querySelectorAll('.bd-article details').forEach("
+                  "node => { node.open = true; })")
     return page
 
 

@@ -16,7 +16,8 @@ BASE = 'ablation-base'
 # The change of each row, and the beginning of its sentence.
 ABLATIONS = {
     'ablation-max-pooling': (
-        'RoI pooling instead of RoIAlign', 'Rounding regions to whole cells'),
+        'RoI pooling instead of RoIAlign',
+        'Taking the maximum of whole cells, and one cell too many,'),
     'ablation-grid-2': ('2 x 2 windows', 'A coarser grid of windows'),
     'ablation-grid-7': ('7 x 7 windows', 'A finer grid of windows'),
     'ablation-stride-32': (

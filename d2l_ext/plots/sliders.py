@@ -15,12 +15,14 @@ from mxnet import np, npx
 from ..anchors import generate_anchors, label_anchors
 from ..boxes import iou, nms, to_pixels
 from ..rpn import NEGATIVE_IOU, NEGATIVES_PER_POSITIVE, POSITIVE_IOU
-from .pictures import COLORS, colors_of, show_boxes
+from .pictures import COLORS, shades, show_boxes
 
 __all__ = ['plot_anchors', 'plot_iou', 'plot_labels', 'plot_nms',
            'plot_roi_pooling']
 
-MUTED = '#8a949e'
+MUTED, QUIET = '#8a949e', '#55606b'
+# More boxes of a kind than this are a mesh in which none can be seen.
+MOST_BOXES = 20
 
 
 def _unit_square(axes):
@@ -74,7 +76,7 @@ def plot_anchors(row: int = 1, column: int = 2, height: int = 4,
     first = (row * width + column) * count
     anchors = generate_anchors(height, width, sizes, ratios)
     anchors = anchors[:, first:first + count].asnumpy().T
-    _, axes = plt.subplots(figsize=(.75 * width + .8, .75 * height + .6),
+    _, axes = plt.subplots(figsize=(.75 * width + 2.6, .75 * height + .6),
                            layout='constrained')
     axes.set(xlim=(-.5, width + .5), ylim=(height + .5, -.5),
              aspect='equal', xticks=range(width + 1),
@@ -84,6 +86,11 @@ def plot_anchors(row: int = 1, column: int = 2, height: int = 4,
                                  color=MUTED, linewidth=1.5))
     axes.plot(column + .5, row + .5, 'o', color='black', markersize=4)
     show_boxes(axes, anchors * [width, height, width, height])
+    shapes = [(sizes[0], ratio) for ratio in ratios]
+    shapes += [(size, ratios[0]) for size in sizes[1:]]
+    axes.legend(axes.patches[1:], [
+        f'size {size:g}, ratio {ratio:g}' for size, ratio in shapes],
+        loc='center left', bbox_to_anchor=(1.02, .5), frameon=False)
     axes.set_title(f'{count} anchors of cell ({row}, {column})')
     plt.show()
 
@@ -95,7 +102,7 @@ def plot_nms(scores: np.ndarray, boxes: np.ndarray, threshold: float = .5,
     Parameters
     ----------
     scores : ndarray, shape (n,)
-        Drawn beside the boxes.
+        Written on the boxes; the best box is the brightest.
     boxes : ndarray, shape (4, n)
         Corner boxes in units of the image's sides.
     threshold : float
@@ -107,6 +114,8 @@ def plot_nms(scores: np.ndarray, boxes: np.ndarray, threshold: float = .5,
     height, width = (1, 1) if image is None else image.shape[:2]
     pixels = to_pixels(boxes.asnumpy(), width, height)
     labels = [f'{s:.2f}' for s in scores.asnumpy()]
+    rank = (-scores.asnumpy()).argsort(kind='stable').argsort()
+    colors = [shades(len(rank))[i] for i in rank]
     _, panels = plt.subplots(1, 2, figsize=(8, 3.6), layout='constrained')
     for axes, chosen, title in (
             (panels[0], range(len(scores)), f'{len(scores)} boxes'),
@@ -117,7 +126,7 @@ def plot_nms(scores: np.ndarray, boxes: np.ndarray, threshold: float = .5,
         else:
             axes.imshow(image)
         show_boxes(axes, pixels[chosen], [labels[i] for i in chosen],
-                   colors_of(chosen))
+                   [colors[i] for i in chosen])
         axes.set_title(title)
         axes.axis('off')
     plt.show()
@@ -129,6 +138,8 @@ def plot_labels(ground_truth: np.ndarray, anchors: np.ndarray,
                 neg_pos_ratio: float = NEGATIVES_PER_POSITIVE,
                 image: Optional[numpy.ndarray] = None) -> None:
     """Show positive, negative and ignored anchors side by side.
+
+    Of each kind no more than 20 are drawn: those that overlap an object most.
 
     Parameters
     ----------
@@ -148,21 +159,26 @@ def plot_labels(ground_truth: np.ndarray, anchors: np.ndarray,
     pixels = to_pixels(anchors.asnumpy(), width, height)
     truth = ground_truth.asnumpy()
     truth = to_pixels(truth[truth[:, 0] >= 0, 1:].T, width, height)
-    _, panels = plt.subplots(1, 3, figsize=(10, 3), layout='constrained')
+    nearness = iou(ground_truth[:, 1:].T[:, :, None], anchors[:, None]
+                   ).max(axis=0).asnumpy()
+    _, panels = plt.subplots(1, 3, figsize=(10, 3.4), layout='constrained')
     for axes, chosen, name, color in zip(
             panels, (labels > 0, labels == 0, labels < 0),
             ('positive', 'negative', 'ignored'), (COLORS[2], COLORS[3],
-                                                  COLORS[0])):
+                                                  QUIET)):
         if image is None:
             _unit_square(axes)
         else:
             axes.imshow(image)
             axes.set(xlim=(-.25 * width, 1.25 * width),
                      ylim=(1.25 * height, -.25 * height))
-        show_boxes(axes, pixels[chosen], colors=[color], linewidth=1.2,
-                   alpha=.9 if chosen.sum() < 60 else .12)
+        drawn = numpy.flatnonzero(chosen)
+        drawn = drawn[(-nearness[drawn]).argsort(kind='stable')][:MOST_BOXES]
+        show_boxes(axes, pixels[drawn], colors=[color], linewidth=1.4)
         show_boxes(axes, truth, colors=['black'], linestyle='--')
-        axes.set_title(f'{chosen.sum()} {name}')
+        axes.set_title(f'{chosen.sum()} {name}' + (
+            f', {len(drawn)} of them drawn' if len(drawn) < chosen.sum()
+            else ''))
         axes.axis('off')
     plt.show()
 

@@ -14,13 +14,21 @@ def choose_backend() -> None:
     """Show figures inline, even where the shell asks for windows or none.
 
     With any other backend Matplotlib 3.7 misses a name of IPython's, as soon
-    as pyplot is imported.
+    as pyplot is imported. Figures have twice the pixels, for screens that
+    show them sharp, unless the reader's settings name another format.
     """
     if 'ipykernel' not in sys.modules:
         return
     import matplotlib
+    from IPython import get_ipython
+    if get_ipython() is None:   # imported by a tool, such as nbval
+        return
     if not os.environ.get('MPLBACKEND', '').startswith('module://'):
         matplotlib.use('module://matplotlib_inline.backend_inline')
+    from matplotlib_inline.config import InlineBackend
+    settings = InlineBackend.instance(parent=get_ipython())
+    if settings.figure_formats == {'png'}:
+        settings.figure_formats = {'retina'}
 
 
 def use_svg_display() -> None:
