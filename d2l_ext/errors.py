@@ -1,8 +1,9 @@
 """The errors of this package, each with a message that says what to do."""
+from typing import Iterable
 
 __all__ = ['ChapterError', 'CheckpointError', 'CheckpointWarning',
            'DatasetError', 'DatasetWarning', 'DetectorError', 'DeviceError',
-           'DeviceWarning', 'PretrainedError', 'TrainingError']
+           'DeviceWarning', 'PretrainedError', 'TrainingError', 'some_of']
 
 
 class ChapterError(Exception):
@@ -43,3 +44,25 @@ class DatasetWarning(UserWarning):
 
 class DeviceWarning(UserWarning):
     """MXNet can't compute on a GPU of this machine."""
+
+
+def some_of(items: Iterable[str], most: int = 12) -> str:
+    """A list for a message, which is cut where it would fill the screen.
+
+    Parameters
+    ----------
+    items : iterable of str
+        What there is.
+    most : int
+        How many are named at least before the others are only counted.
+
+    Returns
+    -------
+    str
+        "a, b, c", or "a, b, c and 97 more".
+    """
+    items = list(items)
+    # To count a single one takes as much room as its name.
+    rest = len(items) - most if len(items) > most + 1 else 0
+    named = ', '.join(items[:len(items) - rest])
+    return f'{named} and {rest:,} more' if rest else named

@@ -29,6 +29,7 @@ from d2l_ext.data.layouts import (
     split_named,
 )
 from d2l_ext.data.splits import choose_classes, choose_split, look_alikes
+from d2l_ext.errors import some_of
 
 # A class with fewer objects to learn from is pointed out.
 FEW_OBJECTS = 20
@@ -49,7 +50,7 @@ def problems_of_lists(layout):
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
             problems.append(f'{path}: {len(twice)} names are there more than '
-                            f'once: {", ".join(twice)}.')
+                            f'once: {some_of(twice)}.')
         if '_' in path.stem and all(flag != '1' for _, flag in rows):
             problems.append(f'{path}: no picture has the flag 1.')
         lists[path] = rows
@@ -103,7 +104,7 @@ def problems_of_splits(layout, classes, pictures):
             both = (sorted(train.intersection(group) - val)
                     and sorted(val.intersection(group) - train))
             if both:
-                yield (f'{", ".join(group)}: the same picture, both to train '
+                yield (f'{some_of(group)}: the same picture, both to train '
                        'and to validate on.')
 
 
@@ -133,7 +134,7 @@ def remarks(layout, classes, lists, pictures):
     without = sorted({item.name for p in pictures.values()
                       for item in p.objects} - kinds)
     if kinds and without:
-        yield (f'there are no lists of {", ".join(without)}: without '
+        yield (f'there are no lists of {some_of(without)}: without '
                'CLASSES="..." only classes with lists are looked for.')
 
 
@@ -226,8 +227,8 @@ def main():
         print('Note:', note)
     print(f'{layout.root} ({layout.kind}): {len(pictures):,} of '
           f'{len(layout.sources):,} pictures can be used, with '
-          + (', '.join(f'{n:,} {name}' for name, n
-                       in sorted(objects.items())) or 'no object')
+          + (some_of(f'{n:,} {name}' for name, n
+                     in sorted(objects.items())) or 'no object')
           + f'. {len(problems) or "No"} problem'
           + ('s.' if len(problems) != 1 else '.'))
     print(sentence)

@@ -20,6 +20,7 @@ from mxnet import npx
 
 from d2l_ext.data.batches import load_datasets
 from d2l_ext.data.folders import test_mode
+from d2l_ext.errors import some_of
 
 RECIPES = {'best': d2l.BEST, 'chapter': d2l.CHAPTER}
 # Of a small data set there are few batches an epoch: more epochs then.
@@ -40,7 +41,7 @@ def describe_plan(recipe, train, val):
     """One sentence that says what will be learnt from what."""
     counts = Counter(item.name for objects in train.objects
                      for item in objects if not item.difficult)
-    shown = ', '.join(f'{counts[name]:,} {name}' for name in train.classes)
+    shown = some_of(f'{counts[name]:,} {name}' for name in train.classes)
     epochs = ' and '.join(str(step.num_epochs) for step in recipe.steps)
     return (f'on {len(train):,} pictures with {shown}, for {epochs} epochs '
             f'of {len(train) // recipe.batch_size:,} batches, and validate '

@@ -11,7 +11,7 @@ import numpy
 from mxnet import gluon, nd, np
 
 from ..distributed.replicas import worker_of
-from ..errors import DatasetError
+from ..errors import DatasetError, some_of
 from .folders import test_mode, voc_dir
 from .layouts import find_layout
 from .splits import CHAPTERS, choose_classes
@@ -230,7 +230,7 @@ def load_datasets(height: int, width: int,
         print(f'Reading {description}: {len(train):,} pictures to train, '
               f'{len(val):,} to validate{note}')
         if classes != CHAPTERS:
-            print(f'Classes ({len(classes)}): {", ".join(classes)}')
+            print(f'Classes ({len(classes)}): {some_of(classes)}')
         if val.note:
             print(f'Note: {val.note}.')
     return train, val
@@ -274,7 +274,7 @@ def load_data_voc_detection(batch_size: int, height: int, width: int,
         if len(dataset) < batch_size:
             raise DatasetError(
                 f'{dataset.root}: only {len(dataset)} pictures of the list '
-                f'"{dataset.split}" show {" or ".join(dataset.classes)}, '
+                f'"{dataset.split}" show {some_of(dataset.classes)}: '
                 f'fewer than one batch of {batch_size}. Take a smaller '
                 'batch.')
     return (load_batches(train, batch_size, True, 'discard', rank,

@@ -13,7 +13,7 @@ import numpy
 from mxnet import gluon
 from PIL import Image
 
-from ..errors import DatasetError, DatasetWarning
+from ..errors import DatasetError, DatasetWarning, some_of
 from .annotations import VOCObject
 from .checks import describe_problems, inspect_picture
 from .folders import test_mode
@@ -191,11 +191,11 @@ class VOCDetection(gluon.data.Dataset):
         reasons += [f'there is no list {name}_{self.split}.txt'
                     for name in self.classes if layout.class_lists
                     and (name, self.split) not in layout.class_lists]
-        there = ', '.join(f'{count} {name}' for name, count
-                          in sorted(shown.items())) or 'nothing'
+        there = some_of(f'{count} {name}' for name, count
+                        in sorted(shown.items())) or 'nothing'
         return (f'{self.root}: no picture of {self.split} shows '
-                f'{" or ".join(self.classes)}; '
-                + ''.join(f'{reason}; ' for reason in reasons)
+                f'{some_of(self.classes)}; '
+                + ''.join(f'{reason}; ' for reason in reasons[:8])
                 + f'what is annotated in all: {there}.')
 
     def _warn(self, message, depth=3):

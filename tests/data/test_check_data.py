@@ -2,6 +2,8 @@
 import pytest
 from helpers import run_tool, small_set
 
+from d2l_ext.errors import some_of
+
 
 def check(folder):
     return run_tool('check_data.py', folder)
@@ -94,3 +96,11 @@ def test_no_data_set(tmp_path):
     assert code == 1
     assert 'Name a folder with pictures' in complaint
     assert 'Traceback' not in complaint
+
+
+def test_what_would_fill_the_screen_is_cut():
+    """A data set may have hundreds of classes, or thousands of copies."""
+    assert some_of([]) == ''
+    assert some_of('abc') == some_of('abc', 2) == 'a, b, c'
+    assert some_of('abcd', 2) == 'a, b and 2 more'
+    assert some_of(map(str, range(2000)), 1) == '0 and 1,999 more'
