@@ -258,10 +258,10 @@ def test_hidden_numbers_are_others_each_run():
     seen = []
 
     class Watching(InThisProcess):
-        def request(self, seconds, what, **request):
+        def request(self, seconds, helpers, what, **request):
             if what == 'call' and request['name'] == 'roi_pool':
                 seen.append(json.dumps(request['arguments']))
-            return super().request(seconds, what, **request)
+            return super().request(seconds, helpers, what, **request)
 
     def numbers(seed):
         seen.clear()

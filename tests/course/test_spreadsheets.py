@@ -144,7 +144,7 @@ def test_nothing_is_a_formula(text):
 def test_a_table_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / 'marks.csv'
     spreadsheets.write_whole(path, b'before')
-    monkeypatch.setattr(spreadsheets.os, 'replace', None)
+    monkeypatch.setattr(type(path), 'replace', None)
     with pytest.raises(TypeError):
         spreadsheets.write_whole(path, b'after')
     assert path.read_bytes() == b'before'
