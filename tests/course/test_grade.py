@@ -47,7 +47,7 @@ def enter(output, student, points, comment=''):
 
 def test_a_class(released, tmp_path, monkeypatch, sandbox_kind):
     """A right, a wrong, a half-done and an endless one, and what is none."""
-    monkeypatch.setattr(grade, 'CELL_SECONDS', 5)
+    monkeypatch.setattr(grade, 'CELL_SECONDS', 3)
     monkeypatch.setattr(sandbox, 'choose', lambda *_: sandbox_kind)
     folder, output = tmp_path / 'handed in', tmp_path / 'grades'
     hand_in(released, folder / 'Right, Rita' / f'{NAME}.ipynb', IN_FULL)
@@ -264,6 +264,15 @@ def test_hidden_tests_are_described(show):
     assert 'chains of boxes' in page
     assert 'Twelve boxes.' in page
     assert ('[47]' in page) == ('reference.nms' in page) == show
+
+
+def test_what_is_hidden_in_a_visible_test_is_not_printed():
+    page = page_of({'iou-tests': (
+        'Three other boxes. You return\n[[3]]\ninstead of\n[[47]]',)})
+    assert 'Three other boxes.' in page
+    assert 'They are apart along both axes' in page
+    assert '[[47]]' not in page
+    assert 'reference' not in page
 
 
 def test_a_page_stays_small():

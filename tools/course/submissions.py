@@ -55,17 +55,21 @@ def is_notebook(name):
     return '.ipynb' in name.lower()
 
 
+def rank(name):
+    """What looks like the assignment comes first."""
+    return not is_notebook(name), NAME not in name, name
+
+
 def files_below(path, onerror):
-    """Files of a folder, notebooks first, or a single file or link."""
+    """Files of a folder, or a single file or link."""
     if path.is_symlink() or not path.is_dir():
-        yield path
-        return
+        return [path]
+    found = []
     for folder, folders, names in os.walk(path, onerror=onerror):
-        folders[:] = sorted(name for name in folders
-                            if not NO_HAND_IN.match(name))
-        for name in sorted(names, key=is_notebook, reverse=True):
-            if not NO_HAND_IN.match(name):
-                yield Path(folder, name)
+        folders[:] = [name for name in folders if not NO_HAND_IN.match(name)]
+        found += [Path(folder, name) for name in names
+                  if not NO_HAND_IN.match(name)]
+    return sorted(found, key=lambda file: rank(str(file)))
 
 
 def read_cells(content, assignment):
@@ -108,8 +112,8 @@ def hand_ins(path, assignment):
             notebooks.append((name, read_cells(content, assignment)))
             return
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for item in sorted(archive.infolist(), reverse=True,
-                               key=lambda item: is_notebook(item.filename)):
+            for item in sorted(archive.infolist(),
+                               key=lambda item: rank(item.filename)):
                 if not item.is_dir() and not any(
                         map(NO_HAND_IN.match, item.filename.split('/'))):
                     attempt(f'{name}/{item.filename}', archive.open, item)
