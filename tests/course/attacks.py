@@ -199,6 +199,7 @@ threading.Thread(target=nms).start()
     ('what cannot be interrupted', {'nms': '''
 import signal
 signal.signal(signal.SIGALRM, signal.SIG_IGN)
+signal.signal(signal.SIGPROF, signal.SIG_IGN)
 def nms(*_):
     while True:
         pass

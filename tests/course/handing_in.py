@@ -45,7 +45,7 @@ class InThisProcess:
             unpack, question['arguments']))
         return json.loads(json.dumps({'value': pack(value)}))
 
-    def request(self, _seconds, what, helpers=(), **request):
+    def request(self, _seconds, helpers, what, **request):
         self._helpers = helpers
         request = json.loads(json.dumps(request))
         try:

@@ -253,15 +253,29 @@ def test_arguments_that_change_cost_the_point_for_that():
     assert not results['nms-tests']['problem']
 
 
+def test_arguments_that_change_do_not_change_what_is_right():
+    """Zeros are right for a map of zeros, but it was none."""
+    zeros = {'iou': """
+def iou(a, b):
+    a[:], b[:] = 0, 0
+    return numpy.zeros((a.shape[1], b.shape[1]))
+""", 'roi_pool': """
+def roi_pool(features, roi, height, width):
+    features[:] = 0
+    return numpy.zeros((features.shape[0], height, width))
+"""}
+    assert points(zeros) == {**FULL, 'iou': 0, 'roi_pool': 0}
+
+
 def test_hidden_numbers_are_others_each_run():
     """The same for all students of a run, and nobody knows them before."""
     seen = []
 
     class Watching(InThisProcess):
-        def request(self, seconds, what, **request):
+        def request(self, seconds, helpers, what, **request):
             if what == 'call' and request['name'] == 'roi_pool':
                 seen.append(json.dumps(request['arguments']))
-            return super().request(seconds, what, **request)
+            return super().request(seconds, helpers, what, **request)
 
     def numbers(seed):
         seen.clear()

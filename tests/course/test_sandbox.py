@@ -64,7 +64,7 @@ def attacked(released, tmp_path_factory):
     (output / 'points-by-hand.csv').write_text(
         'student,points,comment\nzz right,3,Well.\n', encoding='utf-8')
     before = state(handed_in, ASSIGNMENTS, ROOT / 'tools')
-    environment = {**os.environ, 'CELL_SECONDS': '5', 'SECRET': 'FOUND'}
+    environment = {**os.environ, 'CELL_SECONDS': '3', 'SECRET': 'FOUND'}
     done = subprocess.run(
         [sys.executable, ROOT / 'tools' / 'course' / 'grade.py', handed_in,
          output], env=environment, capture_output=True, text=True)

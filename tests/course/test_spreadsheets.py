@@ -36,7 +36,10 @@ def fill(path, points, encoding='utf-8-sig', delimiter=',', end='\r\n'):
         name = row['student'].lstrip("'")
         writer.writerow([row['student'], row['answer'],
                          points.get(name, ''), 'gut \u00fc'])
-    path.write_bytes(text.getvalue().encode(encoding))
+    text = text.getvalue()
+    if encoding == 'sep':   # a first line of Excel's
+        text, encoding = f'sep={delimiter}{end}{text}', 'utf-8-sig'
+    path.write_bytes(text.encode(encoding))
 
 
 def test_answers_stand_beside_the_points(written):
@@ -49,7 +52,8 @@ def test_answers_stand_beside_the_points(written):
 @pytest.mark.parametrize(('encoding', 'delimiter', 'end', 'number'), [
     ('utf-8-sig', ',', '\r\n', '3.5'), ('utf-8', ',', '\n', '3.5'),
     ('cp1252', ';', '\r\n', '3,5'), ('mac-roman', ';', '\r', '3,5'),
-    ('utf-16', '\t', '\r\n', '3,5'), ('utf-8-sig', ';', '\r\n', ' 3,50 ')])
+    ('utf-16', '\t', '\r\n', '3,5'), ('utf-16', ';', '\n', '3,5'),
+    ('utf-8-sig', ';', '\r\n', ' 3,50 '), ('sep', ';', '\r\n', '3,5')])
 def test_as_spreadsheets_save_it(written, encoding, delimiter, end, number):
     fill(written, {'M\u00fcller': number, '=1+1': '4'}, encoding, delimiter,
          end)
@@ -104,6 +108,29 @@ def test_blank_rows_and_columns_of_the_teacher_do_no_harm(written):
     assert prepare(written.parent)['zoe'][:2] == (2, 'yes')
 
 
+def test_numbers_as_names(tmp_path):
+    """A spreadsheet takes 007 for 7."""
+    answers = {'007': '', '8': '', '08': '', 'zoe': ''}
+    path = tmp_path / BY_HAND
+    path.write_text('student,points\n7,1\n8,2\n08,3\n')
+    given = prepare(tmp_path, answers)
+    assert [given[name].points for name in ('007', '8', '08')] == [1, 2, 3]
+
+
+def test_what_was_made_safe_is_read_as_it_was_written(written):
+    text = written.read_text('utf-8-sig')
+    written.write_text(text.replace('zoe,,,', 'zoe,,1,"- well\n+ done"'))
+    for _ in range(2):
+        assert prepare(written.parent)['zoe'].comment == '- well\n+ done'
+    assert b"'- well\n'+ done" in written.read_bytes()
+
+
+def test_an_answer_longer_than_a_cell_has_not_changed():
+    answer = 'word ' * spreadsheets.LETTERS
+    assert spreadsheets.same_words(answer[:spreadsheets.LETTERS], answer)
+    assert not spreadsheets.same_words('word', answer)
+
+
 def test_whoever_is_new_gets_a_row_and_no_points_are_lost(written):
     fill(written, {'zoe': '2'})
     given = prepare(written.parent, {**ANSWERS, 'adam': 'Late.'})
@@ -144,7 +171,7 @@ def test_nothing_is_a_formula(text):
 def test_a_table_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / 'marks.csv'
     spreadsheets.write_whole(path, b'before')
-    monkeypatch.setattr(spreadsheets.os, 'replace', None)
+    monkeypatch.setattr(type(path), 'replace', None)
     with pytest.raises(TypeError):
         spreadsheets.write_whole(path, b'after')
     assert path.read_bytes() == b'before'

@@ -1,6 +1,7 @@
 """What is handed in: everybody has a row, and what they wrote is found."""
 import json
 import os
+import shutil
 import zipfile
 
 import nbformat
@@ -8,6 +9,7 @@ import pytest
 import submissions
 from assignments import NAME
 from handing_in import ASSIGNMENT, IN_FULL, WORDS, hand_in, notebook
+from helpers import ROOT
 
 USUAL = f'{NAME}.ipynb'
 
@@ -74,6 +76,47 @@ def test_archives(released, tmp_path):
     for one in found.values():
         assert (one.answers, one.remarks) == (IN_FULL, [])
     assert not (tmp_path / 'up').exists()
+
+
+def test_an_archive_in_an_archive(released, tmp_path):
+    hand_in(released, tmp_path / 'made.ipynb', IN_FULL)
+    with zipfile.ZipFile(tmp_path / 'inner.zip', 'w') as archive:
+        archive.write(tmp_path / 'made.ipynb', f'work/{USUAL}')
+    (tmp_path / 'in').mkdir()
+    with zipfile.ZipFile(tmp_path / 'in' / 'anna.zip', 'w') as archive:
+        archive.write(tmp_path / 'inner.zip', 'hand in/inner.zip')
+    one = only(tmp_path / 'in')
+    assert (one.student, one.answers, one.remarks) == ('anna', IN_FULL, [])
+
+
+def test_a_whole_folder_of_work(released, tmp_path, monkeypatch):
+    """Much else lies in it, and the chapter has functions of these names."""
+    monkeypatch.setattr(submissions, 'LIMIT', 20 * 10**6)
+    work = tmp_path / 'in' / 'anna' / 'work'
+    hand_in(released, work / 'assignment' / USUAL,
+            {'iou': IN_FULL['iou'], 'open_question': WORDS})
+    shutil.copytree(ROOT / 'notebooks', work / 'notebooks')
+    (work / 'data.json').write_bytes(b'{' + b' ' * submissions.LIMIT)
+    (work / 'clip.mp4').write_bytes(bytes(10**6))
+    shutil.make_archive(tmp_path / 'in' / 'ben', 'zip', work)
+    for one in find(tmp_path / 'in').values():
+        assert set(one.answers) == {'iou', 'open_question'}
+        assert one.remarks == []
+
+
+def test_half_a_notebook_beside_a_whole_one_is_told(released, tmp_path):
+    hand_in(released, tmp_path / 'anna' / 'old.ipynb', {})
+    (tmp_path / 'anna' / USUAL).write_text('{"cells": [')
+    assert f'anna/{USUAL} is not a notebook' in only(tmp_path).remarks[1]
+
+
+def test_names_that_differ_in_case_are_two_students(released, tmp_path):
+    for name in 'Anna', 'anna':
+        hand_in(released, tmp_path / name / USUAL, IN_FULL)
+    found = find(tmp_path)
+    assert list(found) == ['Anna', 'anna']
+    for one in found.values():
+        assert 'but for capital letters' in one.remarks[0]
 
 
 def test_archives_that_are_none_or_too_large(tmp_path, monkeypatch):
@@ -228,7 +271,7 @@ def test_odd_notebooks_are_read(released, tmp_path, change):
     assert (one.answers, one.remarks) == (IN_FULL, [])
 
 
-@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16'])
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16', 'utf-16-le'])
 def test_byte_order_marks(released, tmp_path, encoding):
     text = nbformat.writes(notebook(released, {**IN_FULL, 'nms': '# \u00fc'}))
     (tmp_path / 'a.ipynb').write_bytes(text.encode(encoding))

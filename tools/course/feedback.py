@@ -3,28 +3,29 @@
 It runs nothing, asks the network for nothing, and stays small.
 """
 import re
-from html import escape
+from pathlib import Path
 
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
+import jinja2
+from marks import task_of
+from markupsafe import Markup, escape
 
-ANSWER, PROBLEM, TRACE = 18_000, 1500, 2500   # bytes at most
-FORMAT = HtmlFormatter(nowrap=True, noclasses=False)
-STYLE = '''
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 46em;
-  margin: 1em auto; padding: 0 1em; }
-table { border-collapse: collapse; }
-td, th { padding: .2em .8em .2em 0; text-align: left; }
-pre { background: #8881; padding: .7em; overflow-x: auto; font-size: 14px; }
-.words { white-space: pre-wrap; overflow-wrap: anywhere; }
-svg { display: block; margin: 1em 0; max-width: 100%; height: auto; }
-svg text { font: 12px sans-serif; fill: currentColor; }
-.k, .kn, .ow { font-weight: bold; } .c1, .sd, .s1 { opacity: .7; }
-'''
 COLOURS = '#0072b2', '#d55e00'
 SIDE, EDGE = 260, 24
+
+
+def shortened(text, most):
+    """Text as HTML of so many bytes at most."""
+    html = str(escape(text)).encode()
+    if len(html) <= most:
+        return Markup(html.decode())
+    whole = re.sub('&[^;]*$', '', html[:most].decode('utf-8', 'ignore'))
+    return Markup(whole + '\n… and more')
+
+
+PAGES = jinja2.Environment(
+    autoescape=True, trim_blocks=True,
+    loader=jinja2.FileSystemLoader(Path(__file__).parent))
+PAGES.filters['shortened'] = shortened
 
 
 def picture(call):
@@ -54,99 +55,62 @@ def picture(call):
             f'stroke="{colour}" stroke-width="2"/>'
             f'<text x="{x1 + 4:.1f}" y="{y2 - 5:.1f}">{label}</text>')
     side = SIDE + 2 * EDGE
-    return (f'<svg viewBox="0 0 {side} {side}" width="{side}" role="img" '
-            f'aria-label="The boxes of a test">{"".join(drawn)}</svg>')
+    return Markup(
+        f'<svg viewBox="0 0 {side} {side}" width="{side}" role="img" '
+        f'aria-label="The boxes of a test">{"".join(drawn)}</svg>')
 
 
-def shortened(text, most):
-    """Text as HTML of so many bytes at most."""
-    html = escape(text).encode()
-    if len(html) <= most:
-        return html.decode()
-    return re.sub('&[^;]*$', '', html[:most].decode('utf-8', 'ignore')) + (
-        '\n… and more')
+def of_test(name, result, assignment, show_hidden):
+    """What the page says about a test that failed.
 
-
-def said(name, result, assignment, show_hidden):
-    """What went wrong in a cell of tests, without numbers of hidden ones."""
-    problem = result['problem']
-    if assignment.hidden(name) and not show_hidden:
-        for numbers in ' You return\n', ' The shape is ':
-            problem = problem.split(numbers)[0]
-    return problem
-
-
-def of_task(task, results, points, assignment, show_hidden):
-    """HTML of a task: two lines in words, then a picture and the details."""
-    names = [name for name in assignment.tests
-             if name.split('-')[0] == task]
-    wrong = [name for name in names if results[name]['problem']]
-    tested = '; '.join(assignment.about(name).rstrip('.') for name in names)
-    problem = said(wrong[0], results[wrong[0]], assignment,
-                   show_hidden).split('\n')[0] if wrong else (
-        'nothing, all tests pass.')
-    html = [f'<h2>{task}: {points:g} of {assignment.tasks[task]:g}</h2>'
-            f'<p><b>Tested:</b> {escape(tested)}.<br>'
-            f'<b>Went wrong:</b> {shortened(problem, 500)}</p>']
-    shown = [name for name in names
-             if show_hidden or not assignment.hidden(name)]
-    seen = next((name for name in wrong if name in shown), shown[0])
-    calls = results[seen]['calls']
-    if calls:
-        html.append(picture(calls[-1 if seen in wrong else 0]))
-    for name in wrong:
-        details = said(name, results[name], assignment, show_hidden)
-        trace = shortened(results[name]['trace'], TRACE)
-        html.append(
-            f'<details><summary>{escape(assignment.about(name))}: 0 of '
-            f'{assignment.points[name]:g}</summary><pre class="words">'
-            f'{shortened(details, PROBLEM)}</pre>'
-            + (f'<pre>{trace}</pre>' if trace else '')
-            + (f'<pre>{escape(assignment.source[name])}</pre>'
-               if name in shown else '') + '</details>')
-    return ''.join(html)
-
-
-def page(submission, row, results, given, assignment, show_hidden=False):
-    """The page of a student.
-
-    Parameters
-    ----------
-    submission : Submission
-    row : dict
-        As in the table of marks.
-    results : dict
-        By cell of tests, as of `marks.run_tests`.
-    given : Given or None
-        Points by hand.
-    assignment : Assignment
-    show_hidden : bool
-        Whether hidden tests are printed.
+    Of hidden ones, which nothing that is handed out quotes, no numbers.
     """
-    student = escape(submission.student)
-    total = '' if row['total'] is None else f'{row["total"]:g}'
-    html = [f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width">'
-            f'<title>{student}</title><style>{STYLE}</style></head><body>'
-            f'<h1>{student}</h1><p>{total} of {row["of"]:g} points</p>']
-    for task in assignment.tasks:
-        if task != assignment.open:
-            html.append(of_task(task, results, row[task] or 0, assignment,
-                                show_hidden))
+    problem, stub = result['problem'], assignment.stubs[name]
+    hint = re.split(' You return\n| The shape is ', problem)[0]
+    code = stub.partition('\n')[2]
+    return {'about': assignment.about(name),
+            'points': assignment.points[name],
+            'problem': problem if show_hidden or hint in stub else hint,
+            'trace': result['trace'],
+            'source': assignment.tests[name] if show_hidden
+            else stub if 'check(' in code else ''}
+
+
+def of_task(task, results, assignment, show_hidden):
+    """What the page says about a task that tests grade."""
+    names = [name for name in assignment.tests if task_of(name) == task]
+    failed = [name for name in names if results[name]['problem']]
+    wrong = [of_test(name, results[name], assignment, show_hidden)
+             for name in failed]
+    # The picture of a test that is handed out, best of one that failed.
+    shown = names if show_hidden else names[:1]
+    seen = next((name for name in failed if name in shown), shown[0])
+    calls = results[seen]['calls']
+    return {
+        'tested': '; '.join(map(assignment.about, names)),
+        'problem': wrong[0]['problem'].split('\n')[0] if wrong
+        else 'nothing, all tests pass',
+        'picture': picture(calls[-1 if seen in failed else 0])
+        if calls else '', 'wrong': wrong}
+
+
+def page(submission, row, results, given, assignment, show_hidden):
+    """The page of a student: results are those of `marks.run_tests`."""
+    tasks = []
+    for task, most in assignment.tasks.items():
+        points = row[task]
+        about = {'name': task, 'answer': submission.answers.get(task),
+                 'points': 'not read yet' if points is None
+                 else f'{points:g} of {most:g}'}
+        if task == assignment.open:
+            about['comment'] = given.comment if given else ''
         else:
-            points = row[task]
-            html.append(f'<h2>{task}: ' + (
-                'not read yet' if points is None else
-                f'{points:g} of {assignment.tasks[task]:g}') + '</h2>')
-            if given and given.comment:
-                html.append('<p class="words"><b>Comment:</b> '
-                            f'{escape(given.comment)}</p>')
-        answer = submission.answers.get(task, '')
-        words = shortened(answer, ANSWER)
-        code = highlight(answer[:ANSWER], PythonLexer(), FORMAT)
-        html.append(
-            '<p>It was left as it was handed out.</p>' if not answer
-            else f'<p class="words">{words}</p>' if task == assignment.open
-            else '<details><summary>What you wrote</summary><pre>'
-            f'{code if len(code) <= ANSWER else words}</pre></details>')
-    return ''.join([*html, '</body></html>'])
+            about.update(of_task(task, results, assignment, show_hidden))
+            if not about['answer'] and len(about['wrong']) == sum(
+                    task_of(name) == task for name in assignment.tests):
+                about.update(problem='the cell is as it was handed out',
+                             wrong=[])
+        tasks.append(about)
+    return PAGES.get_template('feedback.html').render(
+        student=submission.student, tasks=tasks, of=row['of'],
+        total=f'{row["total"] or 0:g}')

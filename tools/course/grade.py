@@ -7,10 +7,12 @@ like the student. The open question is graded by hand, in a table beside the
 marks. docs/teaching.md says more.
 """
 import argparse
+import collections
 import hashlib
 import json
 import os
 import secrets
+import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -29,31 +31,19 @@ CELL_SECONDS = int(os.environ.get('CELL_SECONDS', 30))
 MAKERS = [SOURCE, Path(marks.__file__), sandbox.STUDENT_SIDE]
 
 
-def file_name(student, ending):
-    """A name for a student's file; names of files are 255 bytes at most."""
-    name = student
-    if len(student.encode()) > 200:
-        name = f'{student[:50]}-{hashlib.sha256(student.encode()).hexdigest()}'
-    return name + ending
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
 
 
 class Grades:
-    """The folder of results, which is whole at any moment.
-
-    Parameters
-    ----------
-    output : pathlib.Path
-    found : list of Submission
-    assignment : Assignment
-    given : dict
-        Points by hand.
-    """
+    """The folder of results, which is whole at any moment."""
 
     def __init__(self, output, found, assignment, given):
-        self.output, self._found, self._given = output, found, given
-        self._assignment = assignment
+        self._output, self._found, self._given = output, found, given
+        self._assignment, self._results = assignment, {}
         self._alike = similar.alike(found, assignment.open)
-        self._results = {}
+        self._same = collections.Counter(one.student.casefold()
+                                         for one in found)
         for name in 'results', 'feedback':
             (output / name).mkdir(exist_ok=True)
         seed = output / 'results' / 'seed.json'
@@ -61,75 +51,63 @@ class Grades:
             write_whole(seed, json.dumps(secrets.randbits(64)).encode())
         # The same numbers for all, which nobody knows before.
         self.seed = json.loads(seed.read_bytes())
-        makers = b''.join(path.read_bytes() for path in MAKERS)
-        self._made_by = hashlib.sha256(makers).hexdigest()
-
-    def fingerprint(self, one):
-        of = [self._made_by, self.seed, CELL_SECONDS, one.cells, one.own]
-        return hashlib.sha256(json.dumps(of).encode()).hexdigest()
-
-    def to_do(self):
-        """Submissions without a result of theirs as they are now."""
-        waiting = []
-        for one in self._found:
-            path = self._file(one)
-            result = None
-            if path.exists():
-                try:
-                    result = json.loads(path.read_bytes())
+        self._made_by = digest(b''.join(map(Path.read_bytes, MAKERS)))
+        for one in found:
+            try:
+                result = json.loads(self._path(one, 'results').read_bytes())
+                if not set(result['tests']) - set(assignment.tests):
                     self._results[one.student] = result
-                except ValueError:
-                    path.unlink()
-            if one.found and (not result or result['fingerprint']
-                              != self.fingerprint(one)):
-                waiting.append(one)
-        for one in self._found:
+            except (OSError, ValueError, KeyError, TypeError):
+                continue    # there is none, or it is of no use any more
             self._write_page(one)
-        self.write_marks()
-        return waiting
+        self._write_marks()
 
-    def done(self, one, result, keep=True):
-        """Store the result of a student; return the row of marks."""
-        result['fingerprint'] = self.fingerprint(one)
+    def waiting(self):
+        """Submissions without a result of theirs as they are now."""
+        return [one for one in self._found
+                if one.found and not self._is_graded(one)]
+
+    def keep(self, one, result):
+        """Store the result of a student, unless the fault was ours."""
+        result['fingerprint'] = self._fingerprint(one)
         self._results[one.student] = result
-        if keep:
-            write_whole(self._file(one), json.dumps(result).encode())
+        # Before the file that says so: an interrupt may come in between.
         self._write_page(one)
-        self.write_marks()
-        return self.row(one)
+        self._write_marks()
+        if result['tests']:
+            write_whole(self._path(one, 'results'),
+                        json.dumps(result).encode())
 
     def row(self, one):
         """What the table of marks says about a student."""
         assignment, points = self._assignment, {}
-        result = self._results.get(one.student)
-        remarks = list(one.remarks)
-        if result is None and one.found:
+        remarks, result = list(one.remarks), self._results.get(one.student)
+        if one.found and not result:
             remarks.append('not graded yet')
-        elif result and one.found:
-            if result['fingerprint'] != self.fingerprint(one):
+        elif one.found:
+            if not self._is_graded(one):
                 remarks.append('changed, not graded again yet')
             remarks += result['remarks']
             for name, test in result['tests'].items():
-                task = name.split('-')[0]
-                points.setdefault(task, 0.)
-                points[task] += (0 if test['problem']
-                                 else assignment.points[name])
-        self._open_points(one, points, remarks)
-        if self._alike[one.student]:
-            names = self._alike[one.student]
-            more = f' and {len(names) - 3} more' if len(names) > 3 else ''
-            remarks.append('nearly the same as ' + ', '.join(names[:3])
-                           + more)
-        total = [value for value in points.values() if value is not None]
+                points.setdefault(marks.task_of(name), 0.)
+                points[marks.task_of(name)] += (
+                    0 if test['problem'] else assignment.points[name])
+        self._add_open(one, points, remarks)
+        alike = self._alike[one.student]
+        if alike:
+            more = f' and {len(alike) - 3} more' if len(alike) > 3 else ''
+            remarks.append(f'nearly the same as {", ".join(alike[:3])}{more}')
         return {'student': one.student,
                 **{task: points.get(task) for task in assignment.tasks},
-                'total': sum(total) if total else None,
+                'total': sum(points.values()) if points else None,
                 'of': sum(assignment.tasks.values()),
                 'remarks': '; '.join(remarks)}
 
-    def _open_points(self, one, points, remarks):
-        question = self._assignment.open
-        given = self._given.get(one.student)
+    def rows(self):
+        return [self.row(one) for one in self._found]
+
+    def _add_open(self, one, points, remarks):
+        question, given = self._assignment.open, self._given.get(one.student)
         answer = one.answers.get(question, '')
         if given and given.points is not None:
             points[question] = given.points
@@ -140,26 +118,34 @@ class Grades:
         elif points:
             points[question] = 0.
 
-    def rows(self):
-        return [self.row(one) for one in self._found]
+    def _is_graded(self, one):
+        result = self._results.get(one.student)
+        return result and result['fingerprint'] == self._fingerprint(one)
 
-    def write_marks(self):
-        write_whole(self.output / 'marks.csv', table(
+    def _fingerprint(self, one):
+        return digest(json.dumps([self._made_by, self.seed, CELL_SECONDS,
+                                  one.cells, one.own]).encode())
+
+    def _write_marks(self):
+        write_whole(self._output / 'marks.csv', table(
             self.rows(), ['student', *self._assignment.tasks, 'total', 'of',
                           'remarks']))
 
     def _write_page(self, one):
-        result = self._results.get(one.student)
-        if one.found and result and result['tests']:
+        result = self._results[one.student]
+        if one.found and result['tests']:
             page = feedback.page(
                 one, self.row(one), result['tests'],
                 self._given.get(one.student), self._assignment,
                 bool(os.environ.get('SHOW_HIDDEN')))
-            write_whole(self.output / 'feedback' / file_name(
-                one.student, '.html'), page.encode())
+            write_whole(self._path(one, 'feedback'), page.encode())
 
-    def _file(self, one):
-        return self.output / 'results' / file_name(one.student, '.json')
+    def _path(self, one, kind):
+        """A student's file; its name is taken once, and not too long."""
+        name, ending = one.student, {'results': 'json', 'feedback': 'html'}
+        if len(name.encode()) > 200 or self._same[name.casefold()] > 1:
+            name = f'{name[:50]}-{digest(name.encode())[:16]}'
+        return self._output / kind / f'{name}.{ending[kind]}'
 
 
 def grade_one(one, assignment, start, seed):
@@ -188,41 +174,39 @@ def grade_one(one, assignment, start, seed):
 
 def run(waiting, grades, assignment, kind):
     """Grade all that wait, as many at once as there are cores."""
-    stop, running = threading.Event(), set()
-
-    def start(number):
-        if stop.is_set():
-            raise sandbox.LostError('the grading was stopped')
-        box = sandbox.Sandbox(kind, number)
-        running.add(box)
-        return box
+    stop = threading.Event()
 
     def work(number, one):
-        return grade_one(one, assignment, lambda: start(number), grades.seed)
+        try:
+            result = not stop.is_set() and grade_one(
+                one, assignment, lambda: sandbox.Sandbox(kind, number, stop),
+                grades.seed)
+        except Exception as error:  # of one, and the others go on
+            result = {'tests': {}, 'remarks': [
+                f'not graded: {type(error).__name__}: {error}']}
+        # What was stopped on its way is no result.
+        return None if stop.is_set() else result
+    # No traceback at any moment: what is being written is written whole.
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
     cores = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(cores) as pool:
-        futures = {pool.submit(work, number, one): one
-                   for number, one in enumerate(waiting)}
         try:
+            futures = {pool.submit(work, *job): job[1]
+                       for job in enumerate(waiting)}
             for number, future in enumerate(as_completed(futures), 1):
-                one, keep = futures[future], True
-                try:
-                    result = future.result()
-                except Exception as error:  # of one, and the others go on
-                    keep = False
-                    result = {'tests': {}, 'remarks': [
-                        f'not graded: {type(error).__name__}: {error}']}
-                row = grades.done(one, result, keep)
-                print(f'{number} of {len(waiting)}, {one.student}: '
-                      f'{row["total"] or 0:g} of {row["of"]} points',
-                      *filter(None, [row['remarks']]), sep='; ', flush=True)
-        except KeyboardInterrupt:
+                one, result = futures[future], future.result()
+                if result:
+                    grades.keep(one, result)
+                    row = grades.row(one)
+                    print(f'{number} of {len(waiting)}, {one.student}: '
+                          f'{row["total"] or 0:g} of {row["of"]} points',
+                          *filter(None, [row['remarks']]), sep='; ',
+                          flush=True)
+            if stop.is_set():
+                raise KeyboardInterrupt
+        finally:
             stop.set()
-            for future in futures:
-                future.cancel()
-            for box in list(running):
-                box.close()
-            raise
+            signal.signal(signal.SIGINT, before)
 
 
 def grade(folder, output, allow_unprotected=False):
@@ -251,7 +235,7 @@ def grade(folder, output, allow_unprotected=False):
         {one.student: one.answers.get(assignment.open, '') for one in found},
         assignment.tasks[assignment.open])
     grades = Grades(output, found, assignment, given)
-    waiting = grades.to_do()
+    waiting = grades.waiting()
     if len(waiting) < len(found):
         print(f'{len(found) - len(waiting)} of {len(found)} have been graded '
               'before, or cannot be.')
@@ -270,7 +254,7 @@ def main():
         sys.exit(f'{args.folder} is not a folder.')
     try:
         grade(args.folder, args.output, bool(os.environ.get('UNPROTECTED')))
-    except CourseError as error:
+    except (CourseError, OSError) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit('\nStopped. What has been graded is kept; call again to go '

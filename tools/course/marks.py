@@ -12,9 +12,14 @@ import nbformat
 import numpy
 from assignments import SOURCE
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
-from sandbox import START_SECONDS, LostError, pack, unpack
+from sandbox import BUSY, LostError, pack, unpack
 from submissions import readable
 from traitlets.config.loader import PyFileConfigLoader
+
+
+def task_of(name):
+    """The task that a cell of tests, or of an answer, belongs to."""
+    return name.split('-')[0]
 
 
 class Assignment:
@@ -22,51 +27,44 @@ class Assignment:
 
     Attributes
     ----------
-    tasks : dict
-        Points by task, in the order of the notebook.
-    stubs : dict
-        What students are handed out, by name of the cell.
-    ids : dict
-        Names of the cells by their ids, for notebooks without metadata.
+    tasks, points : dict
+        Points by task, in the order of the notebook, and by cell of tests.
+    code, tests : dict
+        Source of the cells of answers and of tests.
+    stubs, ids : dict
+        What students are handed out, by name of the cell; names by id.
     prose : set
         The text cells.
-    tests, code : dict
-        Source of the cells of tests and of answers.
+    open : str
+        The task that is graded by hand.
     """
 
     def __init__(self):
-        raw = nbformat.read(SOURCE, 4)
-        clean = nbformat.read(SOURCE, 4)
+        raw, clean = nbformat.read(SOURCE, 4), nbformat.read(SOURCE, 4)
         config = PyFileConfigLoader('nbgrader_config.py', str(
             SOURCE.parents[2])).load_config()
         for kind in ClearSolutions, ClearHiddenTests:
             clean, _ = kind(config=config).preprocess(clean, {})
-        self.tasks, self.stubs, self.ids = {}, {}, {}
-        self.points, self.tests, self.source = {}, {}, {}
-        self.code, self.open = {}, None
-        self.prose = {cell.source.strip() for cell in raw.cells
-                      if cell.cell_type == 'markdown'}
+        self.tasks, self.points, self.code, self.tests = {}, {}, {}, {}
+        self.stubs, self.ids, self.prose = {}, {}, set()
         for cell, handed_out in zip(raw.cells, clean.cells):
             about = cell.metadata.get('nbgrader')
             if not about:
+                self.prose.add(cell.source.strip())
                 continue
-            name = about['grade_id']
+            name = about.grade_id
             self.stubs[name], self.ids[cell.id] = handed_out.source, name
-            if about['solution'] and about['grade']:
-                self.open, self.tasks[name] = name, about['points']
-            elif about['solution']:
+            if about.grade:
+                self.tasks.setdefault(task_of(name), 0)
+                self.tasks[task_of(name)] += about.points
+            if about.grade and about.solution:
+                self.open = name
+            elif about.grade:
+                self.points[name], self.tests[name] = about.points, cell.source
+            elif about.solution:
                 self.code[name] = cell.source
-            elif about['grade']:
-                task = name.split('-')[0]
-                self.source[name] = cell.source
-                self.tests[name] = compile(cell.source, name, 'exec')
-                self.points[name] = about['points']
-                self.tasks[task] = self.tasks.get(task, 0) + about['points']
         self.common = {'numpy': numpy, 'np': numpy}
-        checks = next(cell.source for cell in raw.cells
-                      if cell.metadata.get('nbgrader', {}).get(
-                          'grade_id') == 'checks')
-        exec('import warnings\n' + checks, self.common)
+        exec('import warnings\n' + self.stubs['checks'], self.common)
         right = dict(self.common)
         for code in self.code.values():
             exec(code, right)
@@ -75,19 +73,11 @@ class Assignment:
 
     def about(self, name):
         """What a cell of tests tries, as its first comment says."""
-        lines = self.stubs[name].splitlines()
-        text = ' '.join(line.lstrip('# ') for line in lines
+        text = ' '.join(line.lstrip('# ')
+                        for line in self.stubs[name].splitlines()
                         if line.startswith('#'))
         return text.replace('Hidden test: ', '').replace(
-            'Write your code here.', '').strip()
-
-    def hidden(self, name):
-        return not name.endswith('-tests')
-
-
-def written(text, most):
-    """Text that a student's process sent, such that it can be written."""
-    return readable(str(text))[:most]
+            'Write your code here.', '').strip(' .')
 
 
 class FailedError(Exception):
@@ -100,18 +90,16 @@ class Session:
     Parameters
     ----------
     cells : list of (str, str)
-        Source of the cells, each with the name of its task, or ''.
+        Names of the tasks, or '', and sources.
     start : callable
         Makes a sandbox.
     seconds : float
-        Limit for a cell; six of them, and what MXNet takes to load, are the
-        limit for all.
+        Limit of computing for a cell; twenty times as long may all take.
     """
 
     def __init__(self, cells, start, seconds):
         self._cells, self._start, self.seconds = cells, start, seconds
-        self._end = time.monotonic() + START_SECONDS + 6 * seconds
-        self._sandbox, self._errors = None, {}
+        self._left, self._sandbox, self._errors = 20 * seconds, None, {}
         self.arrays = 'mxnet'
 
     def ready(self):
@@ -126,12 +114,44 @@ class Session:
                                          source=source, name=name)
                 except LostError as error:
                     self._errors[number] = f'stopped, {error}'
+                    self.close()
                     break
                 if 'error' in reply:
                     self._errors[number] = ' '.join(
-                        written(reply['error'], 200).split())
+                        readable(str(reply['error']))[:200].split())
                 if reply.get('arrays') in ('mxnet', 'numpy'):
                     self.arrays = reply['arrays']
+
+    def call(self, name, arguments, seconds, arrays, helpers):
+        """What a student's function returns; whether arguments changed."""
+        reply = self.request(
+            seconds, helpers, what='call', name=name, arrays=arrays,
+            replaced=list(helpers), arguments=[
+                pack(value) if isinstance(value, (numpy.ndarray, list))
+                else float(value) if isinstance(value, float)
+                else int(value) for value in arguments])
+        if reply.get('late'):
+            raise LostError('it takes too long')
+        if 'error' in reply:
+            raise FailedError(readable(str(reply['error']))[:300],
+                              readable(str(reply.get('trace')))[:3000])
+        value = reply.get('value')
+        return None if value is None else unpack(value), reply.get('changed')
+
+    def request(self, seconds, helpers=(), **request):
+        if self._left < 0:
+            raise LostError('the time for all tests is used up')
+        began = time.monotonic()
+        try:
+            return self._sandbox.request(min(seconds, self._left), helpers,
+                                         **request)
+        finally:
+            self._left -= time.monotonic() - began
+
+    def close(self):
+        if self._sandbox:
+            self._sandbox.close()
+            self._sandbox = None
 
     def remarks(self, results):
         """What a teacher should know about the run."""
@@ -140,47 +160,9 @@ class Session:
         stopped = {}
         for name, result in results.items():
             if result['lost']:
-                stopped.setdefault(result['problem'], []).append(name)
-        return remarks + [f'{problem} {", ".join(names)}'
-                          for problem, names in stopped.items()]
-
-    def request(self, seconds, **request):
-        left = self._end - time.monotonic()
-        if left < 0:
-            raise LostError('the time for all tests is used up')
-        try:
-            return self._sandbox.request(min(seconds, left), **request)
-        except LostError:
-            self.close()
-            raise
-
-    def close(self):
-        if self._sandbox:
-            self._sandbox.close()
-            self._sandbox = None
-
-    def function(self, name, arrays, helpers, end, calls):
-        """A stand-in for a student's function."""
-        def call(*arguments):
-            calls.append((name, [numpy.asarray(value).tolist()
-                                 for value in arguments]))
-            reply = self.request(
-                end - time.monotonic(), helpers=helpers, what='call',
-                name=name, arrays=arrays, arguments=[
-                    pack(value) if isinstance(value, (numpy.ndarray, list))
-                    else float(value) if isinstance(value, float)
-                    else int(value) for value in arguments])
-            if reply.get('late'):
-                raise LostError('it takes too long')
-            if 'error' in reply:
-                raise FailedError(written(reply['error'], 300),
-                                  written(reply.get('trace'), 3000))
-            for number, value in dict(reply.get('changed') or {}).items():
-                # What was changed there is changed here, for tests of it.
-                arguments[int(number)][...] = unpack(value)
-            value = reply.get('value')
-            return None if value is None else unpack(value)
-        return call
+                stopped.setdefault(result['lost'], []).append(name)
+        return remarks + [f'stopped, {reason}: {", ".join(names)}'
+                          for reason, names in stopped.items()]
 
 
 def run_test(assignment, name, session, arrays, helpers, seed):
@@ -190,21 +172,30 @@ def run_test(assignment, name, session, arrays, helpers, seed):
     -------
     dict
         `problem` is a sentence, `trace` is of the student's code, `calls`
-        are the first and the last call of a function; `lost` says that
+        are the first and the last call of a function; `lost` says why
         another try makes no sense.
     """
-    calls, result = [], {'problem': None, 'trace': '', 'lost': False}
+    calls, changes = [], []
+    result = {'problem': None, 'trace': '', 'lost': ''}
+
+    def stand_in(function):
+        def call(*arguments):
+            calls.append((function, [numpy.asarray(value).tolist()
+                                     for value in arguments]))
+            value, changed = session.call(
+                function, arguments, min(
+                    session.seconds, end - time.monotonic()), arrays, helpers)
+            if changed:
+                changes.append(function)
+            return value
+        return call
     try:
         session.ready()
-        end = time.monotonic() + session.seconds
-        if helpers:
-            for helper in helpers:
-                session.request(5, what='stand_in', name=helper)
-        names = {function: session.function(function, arrays, helpers, end,
-                                            calls)
-                 for function in assignment.code}
+        end = time.monotonic() + BUSY * session.seconds
         exec(assignment.tests[name], {
-            **assignment.common, **names, 'reference': assignment.right,
+            **assignment.common, **{function: stand_in(function)
+                                    for function in assignment.code},
+            'reference': assignment.right, 'changes': changes,
             'print': lambda *_: None,
             'draw': numpy.random.default_rng(
                 [seed, zlib.crc32(name.encode())])})
@@ -213,13 +204,14 @@ def run_test(assignment, name, session, arrays, helpers, seed):
     except FailedError as error:
         result['problem'], result['trace'] = error.args
     except LostError as error:
-        result.update(problem=f'stopped, {error}:', lost=True)
+        session.close()
+        result.update(problem=f'It was stopped: {error}.', lost=str(error))
     except Exception as error:  # a result that no test expects
         result['problem'] = f'What is returned is of no use: {error}'
     return {**result, 'calls': [calls[0], calls[-1]] if calls else []}
 
 
-def run_tests(assignment, cells, start, seed, cell_seconds):
+def run_tests(assignment, cells, start, seed, seconds):
     """All tests of a student, each with every kind of array if need be.
 
     Returns
@@ -231,34 +223,38 @@ def run_tests(assignment, cells, start, seed, cell_seconds):
     """
     if not cells:
         blank = {'problem': 'The cell is as it was handed out.', 'trace': '',
-                 'lost': False, 'calls': []}
+                 'lost': '', 'calls': []}
         return dict.fromkeys(assignment.tests, blank), []
-    session, results = Session(cells, start, cell_seconds), {}
+    session, results, lost = Session(cells, start, seconds), {}, {}
     first = next(iter(assignment.code))
+    right_first = {first: getattr(assignment.right, first)}
     try:
         session.ready()
         kinds = sorted(('mxnet', 'numpy'), key=session.arrays.__ne__)
-        for own, arrays, name in product((True, False), kinds,
-                                         assignment.tests):
+        for name in assignment.tests:
             # Nobody pays for the first task again in another one: a function
-            # that fails there is replaced, and others if that helps.
-            of_first = name.startswith(f'{first}-')
-            if of_first != own and (
-                    of_first or results[f'{first}-tests']['problem']):
-                continue
-            before = results.get(name)
-            if before and (not before['problem'] or before['lost'] == [own]):
-                continue
-            lost = [test for other, test in results.items()
-                    if test['lost'] == [own]
-                    and other.split('-')[0] == name.split('-')[0]]
-            result = lost[0] if len(lost) > 1 else run_test(
-                assignment, name, session, arrays,
-                {} if own else {first: getattr(assignment.right, first)},
-                seed)
-            result['lost'] = result['lost'] and [own]
-            if arrays == kinds[0] or not result['problem']:
-                results[name] = result
+            # that fails there is replaced, or else is if that helps.
+            wrong = [test for test in results if task_of(test) == first
+                     and results[test]['problem']]
+            ways = [{}, right_first]
+            if task_of(name) == first or not wrong:
+                ways = [{}]
+            elif f'{first}-tests' in wrong:
+                ways = [right_first]
+            for helpers, arrays in product(ways, kinds):
+                # What was lost twice in a task would be lost again.
+                before = lost.setdefault((task_of(name), *helpers), {})
+                if name in before or len(before) > 1:
+                    results.setdefault(name, next(iter(before.values())))
+                    continue
+                result = run_test(assignment, name, session, arrays, helpers,
+                                  seed)
+                if result['lost']:
+                    before[name] = result
+                if arrays == kinds[0] or not result['problem']:
+                    results[name] = result
+                if not result['problem']:
+                    break
     finally:
         session.close()
     return results, session.remarks(results)

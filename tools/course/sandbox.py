@@ -7,13 +7,16 @@ there is a process without protection, for those who ask for it.
 """
 import contextlib
 import json
+import math
 import os
-import select
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 import numpy
@@ -28,7 +31,8 @@ MEMORY = 3 * 2**30      # of all processes of a student together
 PROCESSES = 128
 MESSAGE = 8 * 2**20
 START_SECONDS = 300     # to load MXNet, on a busy machine
-GRACE_SECONDS = 5
+GRACE_SECONDS = 2
+BUSY = 3                # times as long may last what computes so long
 # Nobody's: a student's processes are counted, and hold no rights, by it.
 FIRST_USER = 61_000
 UNPROTECTED = (
@@ -37,7 +41,7 @@ UNPROTECTED = (
     'Install bubblewrap (Debian, Ubuntu:\napt install bubblewrap); in a '
     'container, allow user namespaces. To go on without\nprotection, in a '
     'machine that has nothing to lose: make grade UNPROTECTED=1 ...')
-EMPTY = tempfile.mkdtemp()  # where nothing is put
+EMPTY = tempfile.TemporaryDirectory()  # where nothing is put
 # $1 is an empty folder, then come paths to be seen, --, and the command.
 SCRIPT = r'''
 set -e
@@ -82,13 +86,7 @@ def pack(array):
 
 
 def unpack(data):
-    """An array of plain data that come from a student's process.
-
-    Raises
-    ------
-    LostError
-        When they are anything but numbers and the shape of an array.
-    """
+    """An array of plain data, which are to be nothing but numbers."""
     try:
         shape = [int(length) for length in data['shape']]
         if not all(type(value) in (float, bool) for value in data['data']):
@@ -143,9 +141,11 @@ def bwrap(number):
 
 def unshare(number):
     user = ['--user', '--map-root-user'] if os.geteuid() else []
-    return ['unshare', *user, '--mount', '--ipc', '--pid', '--net', '--uts',
-            '--fork', '--kill-child', 'sh', '-c', SCRIPT, 'sh', EMPTY,
-            *visible(), '--', *without_rights(number)]
+    # The first word: it ends with the grader, however that ends.
+    return ['setpriv', '--pdeathsig', 'KILL', 'unshare', *user, '--mount',
+            '--ipc', '--pid', '--net', '--uts', '--fork', '--kill-child',
+            'sh', '-c', SCRIPT, 'sh', EMPTY.name, *visible(), '--',
+            *without_rights(number)]
 
 
 def unprotected(_):
@@ -172,6 +172,8 @@ class Sandbox:
         `bwrap`, `unshare` or `unprotected`.
     number : int
         Which student it is for.
+    stop : threading.Event
+        Ends it when set.
     errors : file, optional
         Gets what the process says before it has begun to work.
 
@@ -181,87 +183,69 @@ class Sandbox:
         When it does not begin.
     """
 
-    def __init__(self, kind, number, errors=subprocess.DEVNULL):
-        self._received, self._look = b'', 0
-        self._process = subprocess.Popen(
-            [*kind(number), sys.executable, '-I', str(STUDENT_SIDE),
-             json.dumps(limits())],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-            # Ctrl-C is for the grader.
-            start_new_session=True, cwd=EMPTY, env={
-                'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': '/tmp',
-                'LANG': 'C.UTF-8', 'MPLBACKEND': 'agg',
-                'OMP_NUM_THREADS': '1', 'PIP_NO_INDEX': '1'})
-        for pipe in (self._process.stdin, self._process.stdout):
-            os.set_blocking(pipe.fileno(), False)
+    def __init__(self, kind, number, stop, errors=subprocess.DEVNULL):
+        self._socket, theirs = socket.socketpair()
+        self._replies = self._socket.makefile('rb')
+        self._stop, self._why = stop, 'the process ended'
+        self._end = time.monotonic() + START_SECONDS
+        with theirs:
+            self._process = subprocess.Popen(
+                [*kind(number), sys.executable, '-I', str(STUDENT_SIDE),
+                 json.dumps(limits())],
+                stdin=theirs, stdout=theirs, stderr=errors,
+                # Ctrl-C is for the grader.
+                start_new_session=True, cwd=EMPTY.name, env={
+                    'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': '/tmp',
+                    'LANG': 'C.UTF-8', 'MPLBACKEND': 'agg',
+                    'OMP_NUM_THREADS': '1', 'PIP_NO_INDEX': '1'})
+        threading.Thread(target=self._watch, daemon=True).start()
         try:
-            self._reply(time.monotonic() + START_SECONDS)
+            self._reply()
         except BaseException:
             self.close()
             raise
+        self._end = math.inf
 
     def request(self, seconds, helpers=(), **request):
         """Ask for something, and get the reply.
 
-        Parameters
-        ----------
-        seconds : float
-            After these what the student's code does is interrupted; soon
-            after it is ended.
-        helpers : dict
-            Functions of ours that the worker may ask for, by name.
-        **request
-            `what` the worker is to do, and the arguments of that.
+        After so many seconds of computing, or BUSY times as many of time,
+        the student's code is interrupted; soon after that ended. Helpers
+        are functions of ours, by name, which the worker may ask for.
         """
-        end = time.monotonic() + seconds + GRACE_SECONDS
-        self._send({**request, 'seconds': seconds}, end)
-        while True:
-            reply = self._reply(end)
-            if reply.get('ask') not in helpers:
-                return reply
-            arguments = reply.get('arguments')
-            if not isinstance(arguments, list):
-                raise LostError('it sent what is no message')
+        self._end = time.monotonic() + BUSY * seconds + GRACE_SECONDS
+        self._send({**request, 'seconds': [seconds, BUSY * seconds]})
+        reply = self._reply()
+        while str(reply.get('ask')) in helpers:
             try:
-                value = helpers[reply['ask']](*map(unpack, arguments))
+                value = helpers[reply['ask']](*map(unpack, reply['arguments']))
             except Exception:  # of arguments that make no sense
                 value = numpy.zeros(0)
-            self._send({'value': pack(value)}, end)
+            self._send({'value': pack(value)})
+            reply = self._reply()
+        self._end = math.inf
+        return reply
 
     def close(self):
         """End it, and with it all that it has started."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for process in psutil.Process(self._process.pid).children(True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()
-        self._process.kill()
-        self._process.wait()
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        self._process.stdout.close()
+        self._kill()
+        self._replies.close()
+        self._socket.close()
 
-    def _send(self, message, end):
-        rest = json.dumps(message).encode() + b'\n'
-        while rest:
-            self._wait(end, [], [self._process.stdin])
-            try:
-                rest = rest[os.write(self._process.stdin.fileno(),
-                                     rest[:4096]):]
-            except BlockingIOError:
-                continue
-            except BrokenPipeError:
-                raise LostError('the process ended') from None
+    def _send(self, message):
+        try:
+            self._socket.sendall(json.dumps(message).encode() + b'\n')
+        except OSError:
+            raise LostError(self._why) from None
 
-    def _reply(self, end):
-        while b'\n' not in self._received:
-            self._wait(end, [self._process.stdout], [])
-            new = os.read(self._process.stdout.fileno(), 2**16)
-            if not new:
-                raise LostError('the process ended')
-            self._received += new
-            if len(self._received) > MESSAGE:
-                raise LostError('it sent too much')
-        line, self._received = self._received.split(b'\n', 1)
+    def _reply(self):
+        try:
+            line = self._replies.readline(MESSAGE)
+        except OSError:
+            line = b''
+        if not line.endswith(b'\n'):
+            raise LostError('it sent too much' if len(line) == MESSAGE
+                            else self._why)
         try:
             reply = json.loads(line, parse_int=float)
         except (ValueError, RecursionError):
@@ -270,56 +254,56 @@ class Sandbox:
             raise LostError('it sent what is no message')
         return reply
 
-    def _wait(self, end, readers, writers):
-        """Until a pipe is ready; complain when something is used up."""
-        ready = False
-        while not ready:
-            ready = any(select.select(readers, writers, [], .2))
-            now = time.monotonic()
-            if now > end:
-                raise LostError('it takes too long, and cannot be '
-                                'interrupted')
-            if now > self._look:
-                self._look = now + .5
-                self._weigh()
-
-    def _weigh(self):
-        held = []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for process in psutil.Process(self._process.pid).children(True):
+    def _watch(self):
+        """End it when it has used something up, or when all is to stop."""
+        while self._process.poll() is None and not self._stop.wait(.3):
+            held = []
+            for process in self._family():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     held.append(process.memory_info().rss)
-        if len(held) > PROCESSES:
-            raise LostError('it starts too many processes')
-        if sum(held) > MEMORY:
-            raise LostError('it takes too much memory')
+            if time.monotonic() > self._end:
+                self._why = 'it takes too long, and cannot be interrupted'
+            elif len(held) > PROCESSES:
+                self._why = 'it starts too many processes'
+            elif sum(held) > MEMORY:
+                self._why = 'it takes too much memory'
+            else:
+                continue
+            break
+        self._kill()
+
+    def _family(self):
+        """The process and all that it has started, as long as it runs."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if self._process.poll() is None:
+                head = psutil.Process(self._process.pid)
+                return [head, *head.children(recursive=True)]
+        return []
+
+    def _kill(self):
+        for process in self._family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._process.wait()
+        with contextlib.suppress(OSError):   # wakes who waits for a reply
+            self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def choose(private, allow_unprotected):
-    """The best kind of sandbox that can be had here.
+    """The best kind of sandbox that works here, and does not show `private`.
 
-    Parameters
-    ----------
-    private : iterable of pathlib.Path
-        What must not be seen in it.
-    allow_unprotected : bool
-
-    Raises
-    ------
-    CourseError
-        When there is none, or nothing works in it.
+    A CourseError tells why there is none.
     """
-    for path in private:
-        for seen in visible():
-            if Path(seen).resolve() in path.resolve().parents:
-                raise CourseError(f'Students could see {path}, for it lies in '
-                                  f'{seen}: move it to another place.')
+    for path, seen in product(private, visible()):
+        if Path(seen).resolve() in (path.resolve(), *path.resolve().parents):
+            raise CourseError(f'Students could see {path}, for it lies in '
+                              f'{seen}: move it to another place.')
     reasons = []
     kinds = [bwrap, unshare, *([unprotected] if allow_unprotected else [])]
     for kind in kinds:
         with tempfile.TemporaryFile() as errors:
             try:
-                Sandbox(kind, 0, errors).close()
+                Sandbox(kind, 0, threading.Event(), errors).close()
                 return kind
             except (OSError, LostError) as error:
                 errors.seek(0)

@@ -2,11 +2,9 @@
 import csv
 import difflib
 import io
-import math
-import os
 import re
 import unicodedata
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from assignments import CourseError
 
@@ -23,11 +21,16 @@ def safe(value):
     return FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
+def as_written(text):
+    """Text as it was before it was made safe."""
+    return re.sub(r"(^|[;\t\r\n])'(?=\s*[=+\-@])", r'\1', text)
+
+
 def write_whole(path, content):
     """Replace a file by a new one, or leave it."""
     partial = path.with_name(f'.{path.name}.part')
     partial.write_bytes(content)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def table(rows, columns, delimiter=','):
@@ -43,9 +46,9 @@ def table(rows, columns, delimiter=','):
 class Given(NamedTuple):
     """Points by hand and a comment; the answer that they were given for."""
 
-    points: float
-    comment: str
-    answer: str
+    points: Optional[float] = None
+    comment: str = ''
+    answer: str = ''
 
 
 def decode(content, students):
@@ -66,74 +69,56 @@ def decode(content, students):
 
 
 def rows_of(path, students):
-    """Rows of a table as dictionaries, with their numbers, and delimiter."""
+    """Rows of a table as dictionaries, and what separates the columns."""
     text = decode(path.read_bytes(), students)
-    text = re.sub(r'^sep=.\r?\n', '', text)
+    text = re.sub(r'^"?sep=."?\s*?(\r\n|\r|\n)', '', text)  # of Excel
     head = text.lstrip().split('\n')[0].split('\r')[0]
     delimiter = max(',;\t', key=head.count)
-    rows = list(csv.reader(io.StringIO(text, newline=''),
-                           delimiter=delimiter))
-    names = [name.strip().lower() for name in rows[0]] if rows else []
-    if not {'student', 'points'} <= set(names):
+    reader = csv.DictReader(io.StringIO(text, newline=''), restval='',
+                            delimiter=delimiter)
+    try:
+        reader.fieldnames = [name.strip().lower()
+                             for name in reader.fieldnames or ()]
+        rows = list(reader)
+    except csv.Error as error:
+        raise CourseError(f'{path} is no table: {error}.') from None
+    if not {'student', 'points'} <= set(reader.fieldnames):
         raise CourseError(f'{path}: the first line should name the columns '
                           f'{", ".join(COLUMNS)}.')
-    found = [(number, row) for number, row in enumerate(rows[1:], 2)
-             if any(map(str.strip, row))]
-    for number, row in found:
-        if any(map(str.strip, row[len(names):])):
-            raise CourseError(f'{path}, row {number} has more cells than the '
-                              'first line has names.')
-    return [(number, dict(zip(names, row + [''] * len(names))))
-            for number, row in found], delimiter
+    return rows, delimiter
 
 
 def student_of(row):
-    """The name in a row, as it was before it was made safe."""
-    name = re.sub(r"^'(?=\s*[=+\-@])", '', row['student'])
-    return unicodedata.normalize('NFC', name)
+    return unicodedata.normalize('NFC', as_written(row['student']))
 
 
 def points_of(text, most):
     """A number of points, or None for an empty cell."""
     text = text.strip().lstrip("'").replace(',', '.')
-    if not text:
-        return None
-    points = float(text)
-    if not math.isfinite(points) or not 0 <= points <= most:
+    points = float(text) if text else 0
+    if not 0 <= points <= most:
         raise ValueError
-    return points
+    return points if text else None
 
 
-def read_by_hand(path, students, most, expected=()):
-    """The teacher's own points, of a table that was checked.
+def read_by_hand(path, students, most, expected):
+    """`Given` by student, and what separates the columns.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-    students : list of str
-        Those who handed something in.
-    most : float
-        The maximum of points.
-    expected : collection of str
-        Those who had a row in the table when it was written last.
-
-    Returns
-    -------
-    dict
-        `Given` by student.
-    str
-        What separates the columns.
-
-    Raises
-    ------
-    CourseError
-        That tells all that is wrong with the table.
+    Those `expected` must have a row. A CourseError tells all that is wrong.
     """
     given, wrong = {}, []
     rows, delimiter = rows_of(path, students)
-    for number, row in rows:
+    # Spreadsheets take 007 for 7.
+    numbers = {name.lstrip('0'): name for name in students if name.isdigit()}
+    for number, row in enumerate(rows, 2):
+        if any(map(str.strip, row.pop(None, ()))):
+            wrong.append(f'row {number} has more cells than the first line '
+                         'has names')
+        if not any(map(str.strip, row.values())):
+            continue
         name = student_of(row)
-        name = name if name in students else name.strip()
+        if name not in students:
+            name = numbers.get(name.strip(), name.strip())
         if name not in students:
             alike = difflib.get_close_matches(name, students, 1)
             wrong.append(f'row {number}: nobody is called "{name}"' + (
@@ -147,7 +132,7 @@ def read_by_hand(path, students, most, expected=()):
             wrong.append(f'row {number}: {name} has "{row["points"]}" points;'
                          f' it should be a number from 0 to {most:g}')
             points = None
-        given[name] = Given(points, row.get('comment', ''),
+        given[name] = Given(points, as_written(row.get('comment', '')),
                             row.get('answer', ''))
     wrong += [f'the row of {name} is missing' for name in students
               if name in expected and name not in given]
@@ -160,14 +145,15 @@ def read_by_hand(path, students, most, expected=()):
 
 def same_words(one, other):
     """Whether texts are alike, but for what spreadsheets do to them."""
-    return re.findall(r'\w+', one) == re.findall(r'\w+', other)
+    return re.findall(r'\w+', one[:LETTERS]) == re.findall(
+        r'\w+', other[:LETTERS])
 
 
 def by_hand_table(answers, given, delimiter):
     """The table as the teacher is to get it, with answers beside points."""
     rows = []
     for name, answer in answers.items():
-        points, comment, _ = given.get(name, Given(None, '', ''))
+        points, comment, _ = given.get(name, Given())
         number = '' if points is None else f'{points:g}'
         rows.append({
             'student': name, 'answer': answer[:LETTERS],
@@ -180,14 +166,11 @@ def by_hand_table(answers, given, delimiter):
 
 def keep_copy(path):
     """Keep this version of a table, unless it is the last one kept."""
-    folder = path.with_suffix('')
-    folder.mkdir(exist_ok=True)
-    content = path.read_bytes()
-    copies = sorted(folder.glob('[0-9]*.csv'))
-    if not copies or copies[-1].read_bytes() != content:
+    copies = sorted(path.with_suffix('').glob('[0-9]*.csv'))
+    if not copies or copies[-1].read_bytes() != path.read_bytes():
         number = int(copies[-1].stem) + 1 if copies else 1
-        write_whole(folder / f'{number:04}.csv', content)
-    return folder
+        write_whole(path.with_suffix('') / f'{number:04}.csv',
+                    path.read_bytes())
 
 
 def prepare_by_hand(output, old, answers, most):
@@ -198,26 +181,25 @@ def prepare_by_hand(output, old, answers, most):
     output : pathlib.Path
         The folder of results, in which the table lies.
     old : pathlib.Path
-        Where a table is taken from as long as `output` has none.
+        A table that is taken as long as `output` has none.
     answers : dict
         The answer to the open question, by student.
     most : float
+        The maximum of points.
 
     Returns
     -------
     dict
         `Given` by student.
     """
-    path, given, delimiter = output / BY_HAND, {}, ','
+    path, given, delimiter, expected = output / BY_HAND, {}, ',', set()
     kept = sorted(path.with_suffix('').glob('[0-9]*.csv'))
-    expected = set()
     if path.exists() and kept:
-        expected = {student_of(row) for _, row
-                    in rows_of(kept[-1], answers)[0]}
+        expected = set(map(student_of, rows_of(kept[-1], answers)[0]))
     source = path if path.exists() else old
     if source.exists():
         given, delimiter = read_by_hand(source, list(answers), most, expected)
-    output.mkdir(parents=True, exist_ok=True)
+    path.with_suffix('').mkdir(parents=True, exist_ok=True)
     if path.exists():
         keep_copy(path)
     content = by_hand_table(answers, given, delimiter)

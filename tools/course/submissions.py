@@ -1,21 +1,23 @@
 """What students handed in: files of all kinds, of which the answers are read.
 
-Nothing is unpacked, and nothing of it runs here: a notebook is JSON, of which
+Nothing is written, and nothing of it runs here: a notebook is JSON, of which
 the source of cells is taken.
 """
+import collections
+import io
 import json
 import os
 import re
 import unicodedata
 import zipfile
+from pathlib import Path
 from typing import NamedTuple
 
 from assignments import NAME
 
-LIMIT = 100 * 2**20     # bytes of a notebook, whose pictures may be large
-ENTRIES = 1000
+LIMIT = 100 * 2**20     # bytes of a hand-in; notebooks may hold pictures
 NO_HAND_IN = re.compile(
-    r'\.|__MACOSX$|points-by-hand|(thumbs\.db|desktop\.ini)$', re.I)
+    r'\.|~\$|__MACOSX$|points-by-hand|(thumbs\.db|desktop\.ini)$', re.I)
 ENDINGS = re.compile(r'(\.(ipynb|zip|txt|json|tar|gz))+$', re.I)
 COPY = re.compile(r'( ?\(\d+\)|-copy\d*| - copy| copy( \d+)?)$', re.I)
 
@@ -49,57 +51,31 @@ def readable(text):
     return text.encode('utf-8', 'replace').decode()
 
 
-def files_in(path):
-    """Name and content of all that lies in a folder, an archive or a file.
+def is_notebook(name):
+    return '.ipynb' in name.lower()
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        Links are not followed: they may lead to a classmate's work.
 
-    Yields
-    ------
-    str, callable
-        A name, and a function that reads no more than LIMIT bytes.
-    """
-    if path.is_symlink():
-        return
-    if path.is_dir():
-        for inner in sorted(path.iterdir())[:ENTRIES]:
-            if not NO_HAND_IN.match(inner.name):
-                for name, read in files_in(inner):
-                    yield f'{inner.name}/{name}'.rstrip('/'), read
-    elif path.is_file() and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for item in archive.infolist()[:ENTRIES]:
-                parts = item.filename.split('/')
-                if not item.is_dir() and not any(
-                        NO_HAND_IN.match(part) for part in parts):
-                    def read(item=item):
-                        with archive.open(item) as file:
-                            return file.read(LIMIT + 1)
-                    yield item.filename, read
-    elif path.is_file():
-        def read():
-            with path.open('rb') as file:
-                return file.read(LIMIT + 1)
-        yield '', read
+def rank(name):
+    """What looks like the assignment comes first."""
+    return not is_notebook(name), NAME not in name, name
+
+
+def files_below(path, onerror):
+    """Files of a folder, or a single file or link."""
+    if path.is_symlink() or not path.is_dir():
+        return [path]
+    found = []
+    for folder, folders, names in os.walk(path, onerror=onerror):
+        folders[:] = [name for name in folders if not NO_HAND_IN.match(name)]
+        found += [Path(folder, name) for name in names
+                  if not NO_HAND_IN.match(name)]
+    return sorted(found, key=lambda file: rank(str(file)))
 
 
 def read_cells(content, assignment):
-    """Cells of a notebook, from its bytes.
-
-    Raises
-    ------
-    ValueError
-        When it is none.
-    """
-    if len(content) > LIMIT:
-        raise ValueError('it is too large')
-    encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else (
-        'utf-8-sig')
+    """Cells of a notebook, from its bytes; ValueError when it is none."""
     try:
-        notebook = json.loads(content.decode(encoding, 'replace'))
+        notebook = json.loads(content)
         if 'worksheets' in notebook:     # before 2015
             notebook = notebook['worksheets'][0]
         cells = []
@@ -116,24 +92,67 @@ def read_cells(content, assignment):
         raise ValueError('it has no cells') from None
 
 
+def hand_ins(path, assignment):
+    """Notebooks of a hand-in by name, and what is wrong with other files."""
+    notebooks, others, left = [], {}, LIMIT
+
+    def look(name, file):
+        nonlocal left
+        head = file.read(1000)
+        # Byte order marks, and the halves of UTF-16, come before a brace.
+        begin = head.lstrip(b'\xef\xbb\xbf\xff\xfe\0 \t\r\n')
+        if begin and not begin.startswith((b'{', b'PK')):
+            raise ValueError('it begins like none')
+        content = head + file.read(left)
+        if len(content) > left:
+            left = 0
+            raise ValueError('it is too large')
+        left -= len(content)
+        if not zipfile.is_zipfile(io.BytesIO(content)):
+            notebooks.append((name, read_cells(content, assignment)))
+            return
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for item in sorted(archive.infolist(),
+                               key=lambda item: rank(item.filename)):
+                if not item.is_dir() and not any(
+                        map(NO_HAND_IN.match, item.filename.split('/'))):
+                    attempt(f'{name}/{item.filename}', archive.open, item)
+
+    def attempt(name, opened, *arguments):
+        name = readable(name)
+        try:
+            with opened(*arguments) as file:
+                look(name, file)
+        except Exception as error:  # whatever can be wrong with a file
+            reason = (str(error) or type(error).__name__).split('\n')[0]
+            others[name] = (f'{name} is not a notebook that can be read '
+                            f'({reason[:80]})')
+
+    def complain(error):
+        others[error.filename] = readable(f'{path.name}: {error}')
+    for file in files_below(path, complain):
+        name = readable(str(file.relative_to(path.parent)))
+        if file.is_symlink():   # it may lead to a classmate's work
+            others[name] = f'{name} is a link, not followed'
+        elif file.is_file():
+            attempt(name, file.open, 'rb')
+        else:
+            others[name] = f'{name} is no file'
+    return notebooks, others
+
+
 def with_names(cells, assignment):
     """Cells that lost their names, with a name where one can be told."""
-    named, asked = [], False
     found = {cell.name for cell in cells}
-    for cell in cells:
-        defines = re.search(r'^def (\w+)', cell.source, re.M)
-        name = cell.name
-        if cell.kind == 'code' and not name and defines and (
-                defines[1] in assignment.code and defines[1] not in found):
-            name = defines[1]
-        elif cell.kind != 'code' and not name:
-            text = cell.source.strip()
-            if text in assignment.prose:
-                asked = text.startswith('## 5. ')
-            elif asked and assignment.open not in found:
-                name = assignment.open
-        named.append(cell._replace(name=name))
-    return named
+
+    def told(cell):
+        if cell.kind == 'code':
+            return next((name for name in assignment.code if re.search(
+                rf'^(def )?{name} *[(=]', cell.source, re.M)), '')
+        return '' if cell.source.strip() in ('', *assignment.prose) else (
+            assignment.open)
+    return [cell if cell.name or told(cell) in found
+            else cell._replace(name=told(cell)) for cell in cells]
 
 
 def answers_of(cells, assignment):
@@ -150,76 +169,59 @@ def answers_of(cells, assignment):
 def remarks_on(cells, named, assignment):
     """What is not as it was handed out."""
     names = [cell.name for cell in cells if cell.name]
+    order = list(dict.fromkeys(names))
     told = [cell.name for cell, before in zip(named, cells)
             if cell.name != before.name]
-    first = list(dict.fromkeys(names))
-    doubled = [name for name in first if names.count(name) > 1]
-    remarks = []
-    if doubled:
-        remarks.append('cells copied or split, put together: '
-                       + ', '.join(doubled))
-    if first != [name for name in assignment.stubs if name in names]:
-        remarks.append('cells were moved')
-    if told:
-        remarks.append('cells without their marks, recognized: '
-                       + ', '.join(dict.fromkeys(told)))
-    answers = [*assignment.code, assignment.open]
-    lost = [name for name in answers if name not in (*names, *told)]
-    if lost:
-        remarks.append('cells are missing: ' + ', '.join(lost))
-    return remarks
-
-
-def hand_ins(path, assignment):
-    """Notebooks of a hand-in by name, and what is wrong with all else."""
-    notebooks, others = [], []
-    if path.is_symlink():
-        return [], [f'{readable(path.name)} is a link, not followed']
-    name = path.name
-    try:
-        for inner, read in files_in(path):
-            name = readable(f'{path.name}/{inner}'.rstrip('/'))
-            try:
-                notebooks.append((name, read_cells(read(), assignment)))
-            except Exception as error:  # whatever can be wrong with a file
-                reason = (str(error) or type(error).__name__).split('\n')[0]
-                others.append(f'{name} is not a notebook that can be read '
-                              f'({reason[:80]})')
-    except (OSError, zipfile.BadZipFile) as error:
-        others.append(f'{readable(name)} cannot be read ({error})')
-    return notebooks, others
+    remarks = {
+        'cells copied or split, put together':
+            [name for name in order if names.count(name) > 1],
+        'cells without their marks, recognized': dict.fromkeys(told),
+        'cells are missing': [
+            name for name in (*assignment.code, assignment.open)
+            if name not in (*names, *told)]}
+    moved = order != [name for name in assignment.stubs if name in order]
+    return ['cells were moved'] * moved + [
+        f'{text}: {", ".join(of)}' for text, of in remarks.items() if of]
 
 
 def pick(notebooks, assignment):
-    """The notebook with most answers, and a remark on the others."""
+    """Cells of the notebook with most answers, and remarks."""
     rated = []
-    for name, cells in notebooks:
+    for path, cells in notebooks:
         named = with_names(cells, assignment)
-        usual = os.path.basename(name) == f'{NAME}.ipynb'
-        rated.append((len(answers_of(named, assignment)), usual, name, cells,
+        # The chapter's notebooks define functions of these names, too.
+        ours = any(cell.name or cell.source.strip() in assignment.prose
+                   for cell in cells)
+        rated.append((ours, len(answers_of(named, assignment)),
+                      os.path.basename(path) == f'{NAME}.ipynb', path, cells,
                       named))
-    _, usual, name, cells, named = max(rated, key=lambda one: one[:2])
+    best = max(rated, key=lambda one: one[:3])
+    ours, _, usual, path, cells, named = best
+    if not any(cell.name for cell in named):
+        return [], [f'{path} has no cell of the assignment']
     remarks = []
-    if len(rated) > 1:
-        remarks.append(f'several notebooks, graded: {name}; not: ' + ', '.join(
-            other for _, _, other, *_ in rated if other != name))
-    elif not usual and os.path.dirname(name):
+    rest = [one[3] for one in rated if one is not best and one[0] == ours]
+    if rest:
+        remarks.append(f'several notebooks, graded: {path}; not: '
+                       + ', '.join(rest))
+    elif not usual and os.path.dirname(path):
         remarks.append('the notebook was renamed to '
-                       + os.path.basename(name))
-    if any(cell.name for cell in named):
-        return named, remarks + remarks_on(cells, named, assignment)
-    return [], [*remarks, f'{name} has no cell of the assignment']
+                       + os.path.basename(path))
+    return named, remarks + remarks_on(cells, named, assignment)
 
 
 def read(student, paths, assignment):
     """A student's submission, of one or more things that were handed in."""
-    found = [hand_ins(path, assignment) for path in paths]
-    notebooks = [notebook for some, _ in found for notebook in some]
-    others = [other for _, some in found for other in some]
+    notebooks, others = [], {}
+    for path in paths:
+        some, wrong = hand_ins(path, assignment)
+        notebooks += some
+        others.update(wrong)
     if not notebooks:
-        return Submission(student, [], [], {}, others[:3] or [
+        return Submission(student, [], [], {}, list(others.values())[:3] or [
             'there is no notebook: nothing was handed in'], False)
     cells, remarks = pick(notebooks, assignment)
+    remarks += [others[name] for name in others if is_notebook(name)]
     answers = answers_of(cells, assignment)
     if cells and not answers:
         remarks.append('no task was worked on')
@@ -255,5 +257,12 @@ def find(folder, assignment):
         if base in names.values():
             name = base
         students.setdefault(name, []).append(path)
-    return [read(student, paths, assignment)
-            for student, paths in sorted(students.items())]
+    alike = collections.Counter(map(str.casefold, students))
+    found = []
+    for student, paths in sorted(students.items()):
+        one = read(student, paths, assignment)
+        if alike[student.casefold()] > 1:
+            one.remarks.append('somebody else has this name, but for capital '
+                               'letters')
+        found.append(one)
+    return found
