@@ -2,7 +2,10 @@
 need them, and nothing that no reader needs.
 """
 import json
+import re
 from pathlib import Path
+
+from PIL import Image
 
 # A browser that shows a page from a folder saves no file beside it, but what
 # a script hands over: book.js loads these.
@@ -19,6 +22,20 @@ def complete(app, exception):
             encoding='utf-8')
 
 
+def shrink(app, exception):
+    """Let pages show pictures as WebP: a third less, and not a bit lost."""
+    if exception or app.builder.name != 'html':
+        return
+    made = Path(app.outdir)
+    for path in (made / '_images').glob('*.png'):
+        Image.open(path).save(path.with_suffix('.webp'), lossless=True,
+                              method=2)
+        path.unlink()
+    for page in made.rglob('*.html'):
+        page.write_text(re.sub(r'(_images/[^"]+)\.png"', r'\1.webp"',
+                               page.read_text('utf-8')), encoding='utf-8')
+
+
 def drop_maps(app, exception):
     """Maps lead developers of the theme to its sources, and are large."""
     if not exception:
@@ -28,5 +45,6 @@ def drop_maps(app, exception):
 
 def setup(app):
     app.connect('build-finished', complete)
+    app.connect('build-finished', shrink)
     app.connect('build-finished', drop_maps)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}
