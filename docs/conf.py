@@ -28,8 +28,10 @@ extensions = [
     'sphinx_design',
     'sphinx_exercise',
     'sphinxcontrib.bibtex',
+    'book_description',
     'book_figures',
     'book_files',
+    'book_hosted',
     'book_notebooks',
     'book_objects',
     'book_references',
@@ -80,10 +82,12 @@ napoleon_use_param = False
 napoleon_use_ivar = True
 
 # Addresses are asked for, never invented: where the project's repository can
-# be read on the web, and so be opened on mybinder.org; where the readers'
-# JupyterLab is.
-REPOSITORY = os.environ.get('BOOK_REPOSITORY', '')
+# be read on the web, and so be opened on other people's servers; where the
+# readers' JupyterLab is; and where the book itself will be.
+book_repository = os.environ.get('BOOK_REPOSITORY', '')
 book_lab = os.environ.get('BOOK_LAB', '')
+html_baseurl = os.environ.get('BOOK_ADDRESS', '').rstrip('/')
+html_baseurl += '/' if html_baseurl else ''
 # What students get has neither solutions nor the page for their teacher.
 if tags.has('students'):  # noqa: F821
     suppress_warnings = ['toc.not_readable']
@@ -96,6 +100,8 @@ html_css_files = ['book.css']
 html_js_files = ['book.js']
 html_favicon = '_static/icon.svg'
 html_copy_source = True
+# A picture that is shown smaller than it is leads nowhere else.
+html_scaled_image_link = False
 html_domain_indices = False
 html_last_updated_fmt = None
 # Dark or light as the reader's system is, until they choose.
@@ -112,9 +118,11 @@ html_theme_options = {
     'pygments_light_style': 'a11y-high-contrast-light',
     'pygments_dark_style': 'a11y-high-contrast-dark',
 }
-if REPOSITORY:
+if book_repository:
+    # Pages of GitHub serve folders such as _static only if they are told to.
+    extensions.append('sphinx.ext.githubpages')
     html_theme_options.update({
-        'repository_url': REPOSITORY,
+        'repository_url': book_repository,
         # Whatever its first branch is called.
         'repository_branch': 'HEAD',
         'use_repository_button': True,

@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 
 import pytest
 from browser import find_chromium
@@ -17,17 +18,17 @@ if sys.version_info < (3, 11):
                        'browser/test_lab.py', 'browser/test_print.py']
 
 
-def made_once(folder, tool):
-    """Let a tool make a folder, once for all workers of a test run."""
+def made_once(output, tool, *arguments):
+    """Let a tool make an output, once for all workers of a test run."""
     this_run = os.environ.get('PYTEST_XDIST_TESTRUNUID', str(os.getpid()))
-    made_by = folder.with_suffix('.made-by')
-    folder.parent.mkdir(exist_ok=True)
-    with FileLock(folder.with_suffix('.lock')):
+    made_by = output.with_suffix('.made-by')
+    output.parent.mkdir(exist_ok=True)
+    with FileLock(output.with_suffix('.lock')):
         if not made_by.exists() or made_by.read_text() != this_run:
-            subprocess.run([sys.executable, ROOT / 'tools' / tool, folder],
-                           check=True)
+            subprocess.run([sys.executable, ROOT / 'tools' / tool,
+                            *arguments, output], check=True)
             made_by.write_text(this_run)
-    return folder
+    return output
 
 
 @pytest.fixture(scope='session')
@@ -37,6 +38,17 @@ def book():
 
 
 @pytest.fixture(scope='session')
-def decks():
-    """Folder of the slides, made as `make slides` does."""
-    return made_once(ROOT / 'build' / 'slides', 'course/slides.py')
+def decks(book):
+    """Folder of the slides, which are made with the book."""
+    return book / 'slides'
+
+
+@pytest.fixture(scope='module')
+def handout(tmp_path_factory):
+    """What students get from `make student-edition`, unpacked."""
+    folder = tmp_path_factory.mktemp('students')
+    with zipfile.ZipFile(made_once(
+            ROOT / 'build' / 'student-edition.zip', 'course/editions.py',
+            'students')) as packed:
+        packed.extractall(folder)
+    return folder / 'faster-rcnn'

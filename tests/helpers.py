@@ -64,3 +64,9 @@ def text(cell):
 
 def tags(cell):
     return cell['metadata'].get('tags', [])
+
+
+def settle(page):
+    """Wait until what listens to a new size of the window has answered."""
+    page.evaluate('new Promise(done => requestAnimationFrame('
+                  '() => requestAnimationFrame(done)))')

@@ -8,8 +8,9 @@ Sphinx needs. Nothing is executed. Any warning is an error, and then an
 existing book is kept.
 
 If the environment variable BOOK_REPOSITORY names the project's address on
-the web, pages link to it and to mybinder.org. BOOK_LAB is the address of the
-readers' JupyterLab, for instance http://localhost:8888.
+the web, pages link to it and to hosted notebook servers. BOOK_LAB is the
+address of the readers' JupyterLab, for instance http://localhost:8888, and
+BOOK_ADDRESS that of the book itself, which previews of its pages need.
 """
 import argparse
 import os
@@ -27,6 +28,10 @@ from sphinx.cmd.build import build_main
 ROOT = Path(__file__).parent.parent
 # These notebooks are nothing but solutions.
 SOLUTIONS = ('faster-rcnn-solutions',)
+# What `make pdf` prints; its sections are in a folder beside it.
+PAPER = ROOT / 'build' / 'faster-rcnn.pdf'
+# What the book is made from, other than what programs leave there.
+SOURCES = ('docs', 'img', 'notebooks', 'd2l_ext', 'README.md')
 
 
 def check_repository(address):
@@ -63,6 +68,17 @@ def gather(folder, students=False):
     shutil.copy(ROOT / 'README.md', folder)
 
 
+def add_paper(folder):
+    """Put PDF files into the book, if they were printed from what it shows."""
+    files = [path for name in SOURCES
+             for path in ((ROOT / name), *(ROOT / name).rglob('*.*'))
+             if path.is_file() and path.suffix != '.pyc']
+    if PAPER.exists() and PAPER.stat().st_mtime > max(
+            path.stat().st_mtime for path in files):
+        shutil.copytree(PAPER.with_suffix(''), folder)
+        shutil.copy(PAPER, folder)
+
+
 def without_solutions(notebook):
     """A notebook (NotebookNode) less the cells that solve its exercises.
 
@@ -95,7 +111,12 @@ def build(output, builder='html', students=False):
         sources, made = Path(work, 'sources'), Path(work, 'book')
         gather(sources, students)
         if builder == 'html':
-            slides.write(made / 'slides', notes=not students)
+            for fault in slides.write(made / 'slides', notes=not students):
+                print(f'A deck of slides was not made: {fault}',
+                      file=sys.stderr)
+            # On paper all solutions are open.
+            if not students:
+                add_paper(made / 'pdf')
         status = build_main([
             '--quiet', '--fail-on-warning', '--keep-going',
             *(['--tag', 'students'] if students else []),

@@ -2,13 +2,16 @@
 
     python tools/print_book.py build/print/index.html build/faster-rcnn.pdf
 
-The sections go to a folder beside it, build/faster-rcnn.
+The sections go to a folder beside it, build/faster-rcnn, by the names of their
+notebooks.
 """
 import argparse
 from pathlib import Path
 
 from browser import chromium
 from pypdf import PdfReader
+
+from d2l_ext.runtime.files import replacing
 
 FOOTER = """
 <div style="width: 100%; text-align: center; font: 8pt sans-serif">
@@ -63,7 +66,7 @@ number => {
     other => other.classList.remove('alone'));
   document.body.classList.add('paper-alone');
   node.classList.add('alone');
-  return `${number + 1}-${node.id}`;
+  return node.previousElementSibling.id.split('/').pop();
 }
 """
 
@@ -101,13 +104,14 @@ def main():
     args = parser.parse_args()
     folder = args.output.with_suffix('')
     folder.mkdir(parents=True, exist_ok=True)
-    with chromium() as browser:
+    # Whoever finds the whole book finds the sections, too.
+    with replacing(args.output) as whole, chromium() as browser:
         page = open_page(browser, args.page)
         page.evaluate(FRONT)
         # Once to learn the numbers, and once with them.
-        print_to(page, args.output)
-        page.evaluate(NUMBER, page_numbers(args.output))
-        print_to(page, args.output)
+        print_to(page, whole)
+        page.evaluate(NUMBER, page_numbers(whole))
+        print_to(page, whole)
         number = 0
         while name := page.evaluate(ALONE, number):
             print_to(page, folder / f'{name}.pdf')

@@ -2,11 +2,18 @@
 need them, and nothing that no reader needs.
 """
 import json
+import re
 from pathlib import Path
+
+from PIL import Image
 
 # A browser that shows a page from a folder saves no file beside it, but what
 # a script hands over: book.js loads these.
 SAVE = 'saveFile({}, {});'
+# An icon in the theme's script: name, width, height, its other names, code,
+# and one or two paths.
+ICON = re.compile(r'("?[\w-]+"?:)\[\d+,\d+,\[([^]]*)\],"\w+",'
+                  r'(?:"[^"]*"|\["[^"]*","[^"]*"\])\],?')
 
 
 def complete(app, exception):
@@ -19,6 +26,34 @@ def complete(app, exception):
             encoding='utf-8')
 
 
+def shrink(app, exception):
+    """Let pages show pictures as WebP: a third less, and not a bit lost."""
+    if exception or app.builder.name != 'html':
+        return
+    made = Path(app.outdir)
+    for path in (made / '_images').glob('*.png'):
+        Image.open(path).save(path.with_suffix('.webp'), lossless=True,
+                              method=2)
+        path.unlink()
+    for page in made.rglob('*.html'):
+        page.write_text(re.sub(r'(_images/[^"]+)\.png"', r'\1.webp"',
+                               page.read_text('utf-8')), encoding='utf-8')
+
+
+def keep_icons(app, exception):
+    """Leave out the two thousand icons of the theme that no page shows."""
+    icons = Path(app.outdir, '_static', 'scripts', 'fontawesome.js')
+    if exception or not icons.exists():
+        return
+    used = {name for kind in ('html', 'js')
+            for path in Path(app.outdir).rglob(f'*.{kind}') if path != icons
+            for name in re.findall(r'\bfa-([\w-]+)', path.read_text('utf-8'))}
+    icons.write_text(ICON.sub(
+        lambda found: found[0] if used & set(
+            re.findall(r'[\w-]+', found[1] + found[2])) else '',
+        icons.read_text('utf-8')), encoding='utf-8')
+
+
 def drop_maps(app, exception):
     """Maps lead developers of the theme to its sources, and are large."""
     if not exception:
@@ -28,5 +63,7 @@ def drop_maps(app, exception):
 
 def setup(app):
     app.connect('build-finished', complete)
+    app.connect('build-finished', shrink)
+    app.connect('build-finished', keep_icons)
     app.connect('build-finished', drop_maps)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -158,6 +158,12 @@ def describe(cell, stem):
             shown['figure']['name'] = f'figure-{stem}-{cell["id"]}'
 
 
+def let_pictures_shrink(cell):
+    """Of their size only the width is said: a phone has less than that."""
+    for output in cell['outputs']:
+        output.get('metadata', {}).get('image/png', {}).pop('height', None)
+
+
 def embed(cell):
     """Pictures that were pasted into a cell, in place of their names."""
     source = text(cell)
@@ -170,7 +176,7 @@ def embed(cell):
     return source
 
 
-def facts(stem, readme, exercises, slides):
+def facts(stem, readme, exercises, made):
     """A line below the title: how long it takes, and what belongs to it."""
     row = re.search(rf'^\| \[[^]]*\]\(notebooks/{stem}\.ipynb\) \| .*? \| '
                     r'(\d+) min \| (\d+) (s|min) \|', readme, re.M)
@@ -180,8 +186,11 @@ def facts(stem, readme, exercises, slides):
         parts.append(f'{row[1]} minutes to read, {row[2]} {unit} to run')
     if exercises:
         parts.append('[Exercises](#exercises)')
-    if slides:
-        parts.append(f'<a href="../slides/{stem}.html">Slides</a>')
+    # What was made before the pages, in the folder `made`.
+    for file, name in ((f'slides/{stem}.html', 'Slides'),
+                       (f'pdf/{stem}.pdf', 'PDF')):
+        if (made / file).exists():
+            parts.append(f'<a href="../{file}">{name}</a>')
     return '{.facts}\n' + ' · '.join(parts)
 
 
@@ -192,6 +201,7 @@ def prepare(notebook, stem):
     for cell in cells:
         if cell['cell_type'] == 'code':
             describe(cell, stem)
+            let_pictures_shrink(cell)
             continue
         source = embed(cell)
         if source.startswith('## References'):
@@ -204,15 +214,19 @@ def prepare(notebook, stem):
     return {**notebook, 'cells': cells}
 
 
+def below_title(source, line):
+    """A page with a line below its first one, the title."""
+    return re.sub(r'\n|$', lambda _: f'\n\n{line}\n', source, count=1)
+
+
 def add_facts(app, notebook, stem):
     """Put the line of facts below the first line, the title."""
     title = notebook['cells'][0]
     exercises = any(text(cell).startswith('## Exercises\n')
                     for cell in notebook['cells'])
-    deck = Path(app.outdir, 'slides', f'{stem}.html')
     line = facts(stem, (app.srcdir / 'README.md').read_text('utf-8'),
-                 exercises, deck.exists())
-    title['source'] = re.sub(r'\n|$', f'\n\n{line}\n', text(title), count=1)
+                 exercises, Path(app.outdir))
+    title['source'] = below_title(text(title), line)
 
 
 def read(app, docname, content):
@@ -228,22 +242,13 @@ def read(app, docname, content):
     else:
         content[0] = keep_together(link_objects(caption_pictures(
             link_pages(for_readers(content[0], students)))))
-
-
-def add_lab_button(app, pagename, templatename, context, doctree):
-    """Lead from a notebook's page to the notebook in a JupyterLab."""
-    if app.config.book_lab and pagename.startswith('notebooks/'):
-        context['header_buttons'].insert(0, {
-            'type': 'link', 'label': 'lab-button',
-            'icon': 'fas fa-laptop-code', 'text': '',
-            'url': f'{app.config.book_lab}/lab/tree/{pagename}.ipynb',
-            'tooltip': 'Open in JupyterLab'})
+        whole = 'pdf/faster-rcnn.pdf'
+        if docname == 'index' and Path(app.outdir, whole).exists():
+            content[0] = below_title(
+                content[0],
+                f'{{.facts}}\n<a href="{whole}">The whole book as PDF</a>')
 
 
 def setup(app):
-    # The address of a JupyterLab, where readers have one.
-    app.add_config_value('book_lab', '', 'html')
     app.connect('source-read', read)
-    # After the theme has made the list of buttons.
-    app.connect('html-page-context', add_lab_button, priority=900)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

@@ -1,5 +1,7 @@
 """The book: complete, linked, offline, and true to the notebooks."""
+import base64
 import importlib
+import io
 import json
 import os
 import re
@@ -14,9 +16,11 @@ import book as book_builder
 import book_figures
 import book_notebooks
 import nbformat
+import numpy
 import pytest
 from bs4 import BeautifulSoup
 from helpers import ROOT, code_cells, markdown_cells, read_notebook, tags, text
+from PIL import Image
 from sphinx.util.inventory import InventoryFile
 
 NAMES = sorted(path.stem for path in (ROOT / 'notebooks').glob('*.ipynb'))
@@ -304,38 +308,205 @@ def test_a_name_in_the_text_leads_to_its_documentation(notebook_page):
     assert {link.split('#')[0] for link in links} == {'../api/networks.html'}
 
 
-def test_pages_lead_to_the_repository_that_is_named(tmp_path):
-    """With the book's settings, on a page of a book that builds at once."""
-    address = 'https://github.com/someone/chapter'
-    for name in ('docs/conf.py', 'docs/references.bib', 'README.md'):
-        shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / 'reference').mkdir()
-    shutil.copy(ROOT / 'docs/reference/glossary.md', tmp_path / 'reference')
-    shutil.copytree(ROOT / 'docs' / '_static', tmp_path / '_static')
-    (tmp_path / 'notebooks').mkdir()
-    (tmp_path / 'index.md').write_text(
-        '# Book\n\n```{toctree}\nnotebooks/page\nreference/glossary'
-        '\n```\n')
-    cells = [nbformat.v4.new_markdown_cell('# Page')]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={
-        'kernelspec': {'name': 'python3', 'display_name': 'Python 3'}}),
-        tmp_path / 'notebooks' / 'page.ipynb')
+ADDRESS = 'https://github.com/someone/chapter'
+
+
+def sharp_picture():
+    """As `retina` makes them: as wide as the metadata say, twice as many
+    pixels.
+    """
+    stream = io.BytesIO()
+    noise = numpy.random.default_rng(0).integers(0, 99, (300, 600, 3))
+    Image.fromarray(noise.astype('uint8')).save(stream, 'PNG')
+    return nbformat.v4.new_output(
+        'display_data', {'image/png': base64.b64encode(
+            stream.getvalue()).decode()},
+        metadata={'image/png': {'width': 300, 'height': 150}})
+
+
+def small_notebook():
+    cells = [
+        nbformat.v4.new_markdown_cell('# Page'),
+        nbformat.v4.new_markdown_cell(
+            'Words about "boxes" that [a page](../docs/index.md#book) and '
+            '[a title](#page) explain.\n\n'
+            '![A region of a map and its largest numbers](../img/roi.svg)'),
+        nbformat.v4.new_code_cell('1', outputs=[sharp_picture()], metadata={
+            'alt': 'A picture with noise in it, as noise is.', 'mystnb': {
+                'figure': {'caption': 'Noise.'}}})]
+    return nbformat.v4.new_notebook(cells=cells, metadata={
+        'kernelspec': {'name': 'python3', 'display_name': 'Python 3'},
+        'language_info': {'name': 'python'}})
+
+
+@pytest.fixture(scope='module')
+def small_book(tmp_path_factory):
+    """Pages that build at once, with the book's settings and addresses."""
+    folder = tmp_path_factory.mktemp('small')
+    for name in ('docs/conf.py', 'docs/references.bib', 'docs/machines.md',
+                 'README.md'):
+        shutil.copy(ROOT / name, folder)
+    (folder / 'reference').mkdir()
+    shutil.copy(ROOT / 'docs/reference/glossary.md', folder / 'reference')
+    shutil.copytree(ROOT / 'docs' / '_static', folder / '_static')
+    shutil.copytree(ROOT / 'img', folder / 'img')
+    (folder / 'notebooks').mkdir()
+    (folder / 'index.md').write_text(
+        '# Book\n\n![Detections](img/detections.png)\n\n```{toctree}\n'
+        'notebooks/page\nreference/glossary\nmachines\n```\n')
+    nbformat.write(small_notebook(), folder / 'notebooks' / 'page.ipynb')
     subprocess.run(
         [sys.executable, '-m', 'sphinx', '--quiet', '--fail-on-warning',
-         tmp_path, tmp_path / 'made'], check=True,
+         folder, folder / 'made'], check=True,
         env={**os.environ, 'BOOK_ROOT': str(ROOT),
              'BOOK_LAB': 'http://localhost:8888',
+             'BOOK_ADDRESS': 'https://example.org/book',
              'BOOK_REPOSITORY': book_builder.check_repository(
-                 f'{address}.git')})
-    page = BeautifulSoup((tmp_path / 'made/notebooks/page.html').read_text(
+                 f'{ADDRESS}.git')})
+    return folder / 'made'
+
+
+@pytest.fixture(scope='module')
+def small_page(small_book):
+    return BeautifulSoup((small_book / 'notebooks/page.html').read_text(
         'utf-8'), 'html.parser')
-    links = {node['href'] for node in page.select('.article-header-buttons a')}
+
+
+def test_pages_lead_to_the_repository_that_is_named(small_book, small_page):
+    links = {node['href'] for node in small_page.select(
+        '.article-header-buttons a')}
     assert links == {
-        address, 'https://mybinder.org/v2/gh/someone/chapter/HEAD?urlpath='
+        ADDRESS, 'https://mybinder.org/v2/gh/someone/chapter/HEAD?urlpath='
         'lab/tree/notebooks/page.ipynb', '../_sources/notebooks/page.ipynb',
+        'https://colab.research.google.com/github/someone/chapter/blob/'
+        'gh-pages/hosted/page.ipynb',
         'http://localhost:8888/lab/tree/notebooks/page.ipynb'}
-    for picture in page.select('img'):
-        assert (tmp_path / 'made/notebooks' / picture['src']).is_file()
+    for picture in small_page.select('img'):
+        assert (small_book / 'notebooks' / picture['src']).is_file()
+    # GitHub serves all of it.
+    assert (small_book / '.nojekyll').is_file()
+
+
+def test_a_hosted_notebook_begins_with_what_adds_the_chapter(small_book):
+    notebook = nbformat.read(small_book / 'hosted' / 'page.ipynb', 4)
+    nbformat.validate(notebook)
+    first, _, words, code = notebook.cells
+    section = (ROOT / 'docs' / 'machines.md').read_text('utf-8').split(
+        '\n## A hosted notebook server\n')[1]
+    lines = section.split('```\n')[1].replace(
+        'ADDRESS-OF-THE-PROJECT', ADDRESS).splitlines()
+    assert len(lines) > 3
+    assert first.source.splitlines()[1:] == [
+        *[f'!{line}' for line in lines], '%cd ~/chapter/notebooks']
+    assert lines[0].endswith(f'{ADDRESS} ~/chapter')
+    assert words.source == (
+        f'Words about "boxes" that [a page]({ADDRESS}/blob/HEAD/docs/index.md'
+        '#book) and [a title](#page) explain.\n\n'
+        '![A region of a map and its largest numbers]('
+        'https://raw.githubusercontent.com/someone/chapter/HEAD/img/roi.svg'
+        '?sanitize=true)')
+    # The rest is as it was, outputs included.
+    assert code == small_notebook().cells[-1] | {'id': code.id}
+
+
+def test_a_book_without_an_address_leads_nowhere_else(book, pages):
+    assert not (book / 'hosted').exists()
+    for page in pages.values():
+        for node in page.select('.article-header-buttons a'):
+            assert not urlsplit(node['href']).scheme
+
+
+def test_sharp_pictures_are_as_wide_as_they_say(small_book, small_page):
+    picture = small_page.select_one('div.cell_output img')
+    assert (picture['width'], picture.get('height')) == ('300', None)
+    file = small_book / 'notebooks' / picture['src']
+    assert file.suffix == '.webp'
+    original = small_notebook().cells[-1].outputs[0].data['image/png']
+    with Image.open(file) as shown, Image.open(
+            io.BytesIO(base64.b64decode(original))) as drawn:
+        assert (numpy.asarray(shown) == numpy.asarray(drawn)).all()
+    assert file.stat().st_size < .95 * len(base64.b64decode(original))
+    assert not list((small_book / '_images').glob('*.png'))
+
+
+def meta(page):
+    """Names or properties of a page's tags, and what they say."""
+    return {node.get('name', node.get('property')): node['content']
+            for node in page.select('meta[content]')}
+
+
+def test_previews_need_whole_addresses(small_page):
+    said = meta(small_page)
+    assert said['og:title'] == 'Page'
+    assert said['og:url'] == 'https://example.org/book/notebooks/page.html'
+    assert said['og:image'].startswith('https://example.org/book/_images/')
+    assert said['description'] == said['og:description'] == (
+        'Words about “boxes” that a page and a title explain.')
+
+
+def test_every_page_has_a_description_and_a_picture(book, pages):
+    described = set()
+    for path, page in pages.items():
+        if path.stem in ('genindex', 'search'):
+            continue
+        said = meta(page)
+        assert len(said['description']) > 30, path
+        assert '$' not in said['description'], path
+        assert (path.parent / said['og:image']).is_file(), path
+        described.add(said['description'])
+    # Each page its own.
+    assert len(described) > 15
+    assert len(described) == len(pages) - 2
+
+
+def weight(path, page):
+    """Bytes of a page and of all that it loads."""
+    files = {(path.parent / unquote(urlsplit(address).path)).resolve()
+             for node in page.select(
+                 '[src], link:is([rel=stylesheet], [rel=icon], [rel=preload])')
+             for address in [node.get('src') or node['href']]
+             if not address.startswith('data:')}
+    return sum(file.stat().st_size for file in {path, *files}
+               if file.is_file())
+
+
+def test_no_page_is_heavy(pages):
+    heavy = {path.name: weight(path, page) for path, page in pages.items()}
+    assert max(heavy.values()) < 6e6, heavy
+    # The theme alone, without icons that are not shown.
+    assert 4e5 < min(heavy.values()) < 1e6, heavy
+
+
+def test_paper_that_is_printed_from_what_is_shown(tmp_path, monkeypatch):
+    paper = tmp_path / 'build' / 'faster-rcnn.pdf'
+    for path in (paper, tmp_path / 'build' / 'faster-rcnn' / 'rpn.pdf'):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    monkeypatch.setattr(book_builder, 'ROOT', tmp_path)
+    monkeypatch.setattr(book_builder, 'PAPER', paper)
+    source = tmp_path / 'notebooks' / 'rpn.ipynb'
+    source.parent.mkdir()
+    source.touch()
+    os.utime(source, (1, paper.stat().st_mtime + 1))
+    book_builder.add_paper(tmp_path / 'old')
+    assert not (tmp_path / 'old').exists()
+    os.utime(source, (1, paper.stat().st_mtime - 1))
+    book_builder.add_paper(tmp_path / 'new')
+    assert {path.name for path in (tmp_path / 'new').iterdir()} == {
+        'faster-rcnn.pdf', 'rpn.pdf'}
+
+
+def test_a_page_leads_to_what_was_made_of_it(tmp_path):
+    readme = ('| [A](notebooks/rpn.ipynb) | x | 25 min | 5 min |')
+    for name in ('slides/rpn.html', 'pdf/rpn.pdf'):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    line = book_notebooks.facts('rpn', readme, True, tmp_path)
+    assert re.findall('href="([^"]*)"', line) == [
+        '../slides/rpn.html', '../pdf/rpn.pdf']
+    assert '[Exercises](#exercises)' in line
+    assert 'href' not in book_notebooks.facts('anchors', readme, True,
+                                              tmp_path)
 
 
 @pytest.mark.parametrize('address', [

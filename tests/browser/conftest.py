@@ -1,4 +1,6 @@
 """A browser that sees no network, for all tests of this folder."""
+import contextlib
+
 import browser as machine
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,8 +13,8 @@ def browser():
         yield browser
 
 
-@pytest.fixture
-def new_page(browser):
+@contextlib.contextmanager
+def heard(browser):
     """Make pages; nothing on them may fail, warn, or ask a network."""
     contexts, faults = [], []
 
@@ -40,6 +42,20 @@ def new_page(browser):
     for context in contexts:
         context.close()
     assert not faults
+
+
+@pytest.fixture
+def new_page(browser):
+    """Make pages for one test."""
+    with heard(browser) as new_page:
+        yield new_page
+
+
+@pytest.fixture(scope='module')
+def shared_page(browser):
+    """Make pages that tests of a module share, for loading takes long."""
+    with heard(browser) as new_page:
+        yield new_page
 
 
 @pytest.fixture(scope='session')

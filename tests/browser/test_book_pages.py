@@ -3,7 +3,7 @@
 Pictures of some pages are left in build/screenshots/book.
 """
 import pytest
-from helpers import ROOT
+from helpers import ROOT, settle
 
 SCREENSHOTS = ROOT / 'build' / 'screenshots' / 'book'
 LARGE, PHONE = (1280, 800), (390, 844)
@@ -17,6 +17,9 @@ node => {
   return a === 0 ? 0 : (r + g + b) / 765;
 }
 """
+
+BROKEN = 'nodes => nodes.filter(n => !n.naturalWidth).map(n => n.src)'
+THEME = 'document.documentElement.dataset.theme'
 
 
 @pytest.fixture
@@ -33,18 +36,6 @@ def names(book):
     return sorted(path.relative_to(book).with_suffix('').as_posix()
                   for path in book.rglob('*.html')
                   if not {'_static', 'slides'} & set(path.parts))
-
-
-def test_every_page_loads(visit, book):
-    assert len(names(book)) > 15
-    for name in names(book):
-        page = visit(name)
-        page.wait_for_load_state()
-        broken = page.eval_on_selector_all(
-            'img', 'nodes => nodes.filter(n => !n.naturalWidth).map('
-            'n => n.src)')
-        assert not broken
-        page.close()
 
 
 # What is cut: wider than its box, which does not scroll; or it does, but
@@ -70,19 +61,47 @@ CUT = """
 """
 
 
-@pytest.mark.parametrize('scheme', ['light', 'dark'])
-@pytest.mark.parametrize('width', WIDTHS)
-def test_nothing_is_cut_at_any_width(visit, book, width, scheme):
-    """A page as wide as the window: what is wider scrolls, with a sign."""
-    formulas = 0
+def cut(page, width):
+    """What is cut at a width: what is wider has to scroll, with a sign."""
+    page.set_viewport_size({'width': width, 'height': 844})
+    settle(page)
+    found = page.evaluate(CUT)
+    if page.evaluate('document.documentElement.scrollWidth') > width:
+        found.append('the page')
+    return found
+
+
+def grounds(page):
+    """How light it is behind the page, and behind each of its pictures."""
+    return page.locator('body').evaluate(GROUND), page.locator(
+        'article img').evaluate_all(f'nodes => nodes.map({GROUND})')
+
+
+def test_every_page_in_every_shape(visit, book, serious):
+    """It is loaded once, and then looked at in many ways."""
+    assert len(names(book)) > 15
+    found, formulas, pictures = [], 0, []
     for name in names(book):
-        page = visit(name, (width, 844), scheme)
+        page = visit(name)
+        page.wait_for_load_state()
+        found += [(name, 'broken', source) for source in
+                  page.eval_on_selector_all('img', BROKEN)]
+        found += serious(page, rules={'color-contrast': {'enabled': False}})
         formulas += set_formulas(page)
-        assert page.evaluate(
-            'document.documentElement.scrollWidth') <= width, name
-        assert not page.evaluate(CUT), name
+        for scheme in ('light', 'dark'):
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate(THEME) == scheme
+            found += [(name, width, scheme, part)
+                      for width in WIDTHS for part in cut(page, width)]
+        ground, behind = grounds(page)
+        assert ground < .2, name
+        pictures += behind
         page.close()
+    assert not found
     assert formulas > 7
+    # Figures keep a light ground in the dark.
+    assert min(pictures) > .95
+    assert len(pictures) > 40
 
 
 def test_the_wide_table_shows_all_columns_on_a_laptop(visit):
@@ -146,9 +165,8 @@ def test_a_notebook_is_saved_from_a_folder(visit):
         ROOT / 'notebooks' / 'anchors.ipynb').read_bytes()
 
 
-@pytest.mark.parametrize('width', WIDTHS)
-def test_a_term_explains_itself_by_keyboard(visit, width):
-    page = visit('notebooks/rpn', (width, 844))
+def test_a_term_explains_itself_by_keyboard(visit):
+    page = visit('notebooks/rpn')
     for term in page.locator('article a.term').all():
         page.keyboard.press('Tab')
         term.focus()
@@ -157,8 +175,8 @@ def test_a_term_explains_itself_by_keyboard(visit, width):
         assert len(shown) > 30
         assert term.get_attribute('aria-description') in shown.replace(
             '\\"', '"')
-        assert page.evaluate(
-            'document.documentElement.scrollWidth') <= width
+        for width in WIDTHS:
+            assert not cut(page, width)
 
 
 def test_the_font_is_the_one_that_is_shipped(visit):
@@ -169,26 +187,9 @@ def test_the_font_is_the_one_that_is_shipped(visit):
         "font.family.includes('Source Sans Pro'))")
 
 
-def test_figures_keep_a_light_ground_in_the_dark(visit, book):
-    seen = 0
-    for name in names(book):
-        if '<img' not in (book / f'{name}.html').read_text('utf-8'):
-            continue
-        page = visit(name, scheme='dark')
-        assert page.evaluate(
-            'document.documentElement.dataset.theme') == 'dark'
-        assert page.locator('body').evaluate(GROUND) < .2
-        for picture in page.locator('article img').all():
-            assert picture.evaluate(GROUND) > .95
-            seen += 1
-        page.close()
-    assert seen > 40
-
-
 def test_the_reader_chooses_light_or_dark(visit):
     page = visit('index', scheme='light')
-    theme = 'document.documentElement.dataset.theme'
-    assert page.evaluate(theme) == 'light'
+    assert page.evaluate(THEME) == 'light'
     switch = page.locator('button.theme-switch-button:visible')
     choices = page.locator('button.theme-change-button[data-mode=dark]')
     # A menu in recent themes; older ones go on to the next mode.
@@ -196,7 +197,7 @@ def test_the_reader_chooses_light_or_dark(visit):
         switch.first.click()
     if choices.count():
         choices.first.click()
-    assert page.evaluate(theme) == 'dark'
+    assert page.evaluate(THEME) == 'dark'
 
 
 def test_a_solution_unfolds_by_keyboard(visit):
@@ -216,34 +217,29 @@ def test_code_can_be_copied(visit):
     assert buttons.count() == page.locator('div.cell_input').count() > 20
 
 
-def test_axe_finds_nothing_serious(visit, serious, book):
-    found = []
-    for name in names(book):
-        page = visit(name)
-        found += serious(page, rules={'color-contrast': {'enabled': False}})
-        page.close()
-    assert not found
+def test_axe_finds_enough_contrast(visit, serious):
+    """On some pages, which have the colours of all: it takes long.
 
-
-@pytest.mark.parametrize('scheme', ['light', 'dark'])
-def test_axe_finds_enough_contrast(visit, serious, scheme):
-    """On some pages, which have the colours of all: it takes long."""
+    Pictures of some of them are for people to look at.
+    """
     found = []
     for name in (*SHOWN, 'results', 'search'):
-        page = visit(name, scheme=scheme)
-        found += serious(page, runOnly=['color-contrast'])
+        page = visit(name)
+        for scheme in ('light', 'dark'):
+            page.emulate_media(color_scheme=scheme)
+            found += serious(page, runOnly=['color-contrast'])
+            if name in SHOWN:
+                photograph(page, name, scheme)
         page.close()
     assert not found
 
 
-@pytest.mark.parametrize(('scheme', 'size'), [
-    ('light', LARGE), ('dark', LARGE), ('light', PHONE)])
-def test_screenshots(visit, scheme, size):
-    """For people to look at."""
-    for name in SHOWN:
-        page = visit(name, size, scheme)
+def photograph(page, name, scheme):
+    for size in (LARGE, PHONE):
+        page.set_viewport_size(dict(zip(('width', 'height'), size)))
+        settle(page)
         file = SCREENSHOTS / (
             f'{name.replace("/", "-")}-{scheme}-{size[0]}.png')
         page.screenshot(path=file)
         assert file.stat().st_size > 10_000
-        page.close()
+    page.set_viewport_size(dict(zip(('width', 'height'), LARGE)))

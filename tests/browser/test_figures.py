@@ -7,7 +7,7 @@ import re
 import mxnet as mx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from helpers import ROOT, read_notebook
+from helpers import ROOT, read_notebook, settle
 from mxnet import np
 
 import d2l_ext as d2l
@@ -62,16 +62,39 @@ SET_ALL = """
 }
 """
 
+BEGIN = """
+figure => {
+  figure.replaceChildren();
+  figures.draw[figure.dataset.figure](figure);
+}
+"""
+
+
+@pytest.fixture(scope='module')
+def pages(shared_page, book):
+    """The page of each section that was asked for, loaded once."""
+    loaded = {}
+
+    def open_page(section):
+        if section not in loaded:
+            page = loaded[section] = shared_page(1280, 900)
+            page.goto((book / 'notebooks' / f'{section}.html').as_uri())
+            # Formulas that are set push what is below them.
+            page.evaluate('window.MathJax?.startup.promise.then(() => true)')
+        return loaded[section]
+    return open_page
+
 
 @pytest.fixture
-def find(new_page, book):
-    """A figure of a page of the book."""
+def find(pages):
+    """A figure of a page of the book, as it is at first."""
     def find(section, name, size=(1280, 900), scheme='light'):
-        page = new_page(*size, scheme)
-        page.goto((book / 'notebooks' / f'{section}.html').as_uri())
-        # Formulas that are set push what is below them.
-        page.evaluate('window.MathJax?.startup.promise.then(() => true)')
-        figure = page.locator(f'[data-figure={name}]')
+        page = pages(section)
+        page.emulate_media(color_scheme=scheme, media='screen')
+        page.set_viewport_size({'width': size[0], 'height': size[1]})
+        settle(page)
+        figure = page.locator(f'[data-figure={name}]').first
+        figure.evaluate(BEGIN)
         figure.scroll_into_view_if_needed()
         return page, figure
     return find
@@ -195,17 +218,18 @@ def test_a_finger_drags_the_box_and_not_the_page(find, section, name):
                 {'x': x - 3 * step, 'y': y + 5 * step}]})
     touch.send('Input.dispatchTouchEvent', {'type': 'touchEnd',
                                             'touchPoints': []})
+    touch.send('Emulation.setTouchEmulationEnabled', {'enabled': False})
     assert state(figure) != before
     assert page.evaluate('scrollY') == place
 
 
-@pytest.mark.parametrize('scheme', ['light', 'dark'])
 @pytest.mark.parametrize(('section', 'name'), PLACES)
-def test_axe_finds_nothing(find, section, name, scheme):
-    page, _ = find(section, name, scheme=scheme)
-    found = Axe().run(page, context=f'[data-figure={name}]', options={
-        'preload': False, 'resultTypes': ['violations']})
-    assert not found.response['violations']
+def test_axe_finds_nothing(find, section, name):
+    for scheme in ('light', 'dark'):
+        page, _ = find(section, name, scheme=scheme)
+        found = Axe().run(page, context=f'[data-figure={name}]', options={
+            'preload': False, 'resultTypes': ['violations']})
+        assert not found.response['violations'], scheme
 
 
 @pytest.mark.parametrize(('section', 'name'), PLACES)
@@ -222,7 +246,6 @@ def test_nothing_sticks_out_or_lies_on_another(find, section, name):
                 assert not figure.evaluate(FAULTS), (width, share)
             assert page.evaluate(
                 'document.documentElement.scrollWidth') <= width
-            page.close()
 
 
 @pytest.mark.parametrize(('section', 'name'), PLACES)

@@ -1,13 +1,16 @@
 """JupyterLab runs the notebooks, and their sliders answer to the keyboard.
 
-The server is of this test alone, and so are the copy of the notebooks and the
-settings. Pictures are left in build/screenshots/lab.
+It is what students get, unpacked, with settings of this test alone. Pictures
+are left in build/screenshots/lab.
 """
-import shutil
+import json
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -57,6 +60,8 @@ CODE_CELLS = """
     data: cell.model.outputs.toJSON().flatMap(o => Object.keys(o.data ?? {})),
   }))
 """
+# Whether a name does not fit beside its slider.
+CUT = 'node => node.scrollWidth > node.clientWidth'
 
 
 def free_port():
@@ -65,35 +70,46 @@ def free_port():
         return server.getsockname()[1]
 
 
+def settings(home, port):
+    """Environment variables of a JupyterLab that leaves this user's alone."""
+    env = environment(home)
+    for name, settings in (
+            ('server', {'ServerApp': {
+                'port': port, 'ip': '127.0.0.1', 'allow_root': True,
+                'open_browser': False}, 'IdentityProvider': {'token': ''}}),
+            ('lab', {'LabApp': {'expose_app_in_browser': True}})):
+        Path(env['JUPYTER_CONFIG_DIR'], f'jupyter_{name}_config.json'
+             ).write_text(json.dumps(settings))
+    return env
+
+
 @pytest.fixture(scope='module')
-def lab(tmp_path_factory):
-    """Address of a JupyterLab on a copy of the notebooks."""
-    folder = tmp_path_factory.mktemp('lab')
-    for name in ('notebooks', 'img', 'docs/results'):
-        shutil.copytree(ROOT / name, folder / name)
-    port = free_port()
-    address = f'http://127.0.0.1:{port}'
-    with (folder / 'log').open('w') as log:
+def lab(tmp_path_factory, handout):
+    """Address of the JupyterLab that students get, with `make lab`.
+
+    With what is installed here: installing it again would take minutes.
+    """
+    home, port = tmp_path_factory.mktemp('home'), free_port()
+    (home / 'ready').touch()
+    with (home / 'log').open('w') as log:
         server = subprocess.Popen(
-            [sys.executable, '-m', 'jupyterlab', '--no-browser',
-             '--allow-root', f'--port={port}', '--IdentityProvider.token=',
-             '--ip=127.0.0.1', f'--notebook-dir={folder}',
-             '--LabApp.expose_app_in_browser=True'],
-            # As `make lab` has it.
-            env={**environment(folder),
-                 'JUPYTER_CONFIG_PATH': str(ROOT / 'tools' / 'lab')},
-            stdout=log, stderr=log)
+            ['make', 'lab', f'BIN={Path(sys.executable).parent}', 'MOVED=',
+             f'READY={home / "ready"}'], cwd=handout, stdout=log,
+            stderr=log, start_new_session=True,
+            env={**settings(home, port), 'PYTHONPATH': str(handout)})
+    address = f'http://127.0.0.1:{port}'
     try:
         for _ in range(2 * LIMIT):
             try:
                 urlopen(f'{address}/api').close()
                 break
             except URLError:
-                assert server.poll() is None, (folder / 'log').read_text()
+                assert server.poll() is None, (home / 'log').read_text()
                 time.sleep(.5)
         yield address
     finally:
-        server.terminate()
+        # Make, JupyterLab and its kernels.
+        os.killpg(server.pid, signal.SIGTERM)
         server.wait()
 
 
@@ -153,6 +169,12 @@ def test_a_notebook_runs_and_its_sliders_move(open_notebook, name):
     # The cells of sliders are stored without output: these were made now.
     assert any('application/vnd.jupyter.widget-view+json' in cell['data']
                for cell in cells)
+
+    labels = page.locator('.widget-slider .widget-label')
+    assert labels.count() > 4
+    for label in labels.all():
+        label.scroll_into_view_if_needed()
+        assert not label.evaluate(CUT), label.text_content()
 
     slider = page.locator('.widget-slider [role=slider]').first
     slider.scroll_into_view_if_needed()

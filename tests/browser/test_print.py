@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, markdown_cells, read_notebook, text
 from pypdf import PdfReader
 
 
@@ -59,10 +59,12 @@ def test_text_and_code_are_large_enough_to_read(paper):
 
 
 def test_each_section_is_a_file(paper):
-    made = sorted(paper.with_suffix('').iterdir())
-    assert [path.name[0] for path in made] == list('12345')
+    made = list(paper.with_suffix('').iterdir())
+    titles = {f'{path.stem}.pdf': text(markdown_cells(read_notebook(
+                  path.name))[0]).splitlines()[0].strip('# ')
+              for path in (ROOT / 'notebooks').glob('*.ipynb')}
+    assert {path.name for path in made} == set(titles)
     for path in made:
         pages = PdfReader(path).pages
         assert 3 < len(pages) < 60
-        assert path.stem[2:].split('-')[0] in (
-            pages[0].extract_text().lower())
+        assert titles[path.name] in pages[0].extract_text()

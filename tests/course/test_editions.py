@@ -16,23 +16,9 @@ NAMES = sorted(path.name for path in (ROOT / 'notebooks').glob('*.ipynb')
                if path.stem != 'faster-rcnn-solutions')
 
 
-@pytest.fixture(scope='module')
-def edition(tmp_path_factory):
-    """The unpacked zip file, as `make student-edition` makes it."""
-    folder = tmp_path_factory.mktemp('students')
-    file = folder / 'edition.zip'
-    file.write_text('stale')
-    subprocess.run([sys.executable, ROOT / 'tools/course/editions.py',
-                    'students', file], check=True)
-    assert [path.name for path in folder.iterdir()] == ['edition.zip']
-    with zipfile.ZipFile(file) as packed:
-        packed.extractall(folder)
-    return folder / 'faster-rcnn'
-
-
 @pytest.mark.parametrize('name', NAMES)
-def test_nothing_computed_and_nothing_solved(edition, name):
-    made = json.loads((edition / 'notebooks' / name).read_text('utf-8'))
+def test_nothing_computed_and_nothing_solved(handout, name):
+    made = json.loads((handout / 'notebooks' / name).read_text('utf-8'))
     nbformat.validate(made)
     kept = [cell for cell in read_notebook(name)['cells']
             if 'solution' not in tags(cell)]
@@ -47,15 +33,15 @@ def test_nothing_computed_and_nothing_solved(edition, name):
     assert '## Exercises' in content
     for target in re.findall(r'\]\(([^)#]+)[^)]*\)', content):
         assert '://' in target or (
-            edition / 'notebooks' / target).exists(), target
+            handout / 'notebooks' / target).exists(), target
 
 
-def test_no_solution_no_hidden_test_and_nothing_for_the_teacher(edition):
-    assert sorted(path.name for path in (edition / 'notebooks').iterdir()
+def test_no_solution_no_hidden_test_and_nothing_for_the_teacher(handout):
+    assert sorted(path.name for path in (handout / 'notebooks').iterdir()
                   ) == NAMES
-    files = [path for path in edition.rglob('*') if path.is_file()]
+    files = [path for path in handout.rglob('*') if path.is_file()]
     assert len(files) > 100
-    names = {path.relative_to(edition).as_posix() for path in files}
+    names = {path.relative_to(handout).as_posix() for path in files}
     assert not {name for name in names if re.search(
         'teaching|solution|grade|/source/|tests/', name)}
     for path in files:
@@ -67,9 +53,9 @@ def test_no_solution_no_hidden_test_and_nothing_for_the_teacher(edition):
             assert not found, (path, found[0])
 
 
-def test_links_of_the_book_lead_somewhere(edition):
+def test_links_of_the_book_lead_somewhere(handout):
     links = 0
-    for path in (edition / 'book').rglob('*.html'):
+    for path in (handout / 'book').rglob('*.html'):
         if '_static' in path.parts:
             continue
         page = BeautifulSoup(path.read_text('utf-8'), 'html.parser')
@@ -82,20 +68,35 @@ def test_links_of_the_book_lead_somewhere(edition):
     assert links > 500
 
 
-def test_what_is_packed_installs_and_runs(edition):
+def test_what_is_packed_installs_and_runs(handout):
     """With what is installed here; the lock file is the project's."""
-    assert (edition / 'requirements.lock').read_bytes() == (
+    assert (handout / 'requirements.lock').read_bytes() == (
         ROOT / 'requirements.lock').read_bytes()
-    shown = subprocess.run(['make', 'help'], cwd=edition, check=True,
+    shown = subprocess.run(['make', 'help'], cwd=handout, check=True,
                            capture_output=True, text=True).stdout
     assert 'make lab' in shown
     code = 'import d2l_ext; print(d2l_ext.__file__)'
-    done = subprocess.run([sys.executable, '-c', code], cwd=edition,
+    done = subprocess.run([sys.executable, '-c', code], cwd=handout,
                           check=True, capture_output=True, text=True)
-    assert done.stdout.strip() == str(edition / 'd2l_ext' / '__init__.py')
+    assert done.stdout.strip() == str(handout / 'd2l_ext' / '__init__.py')
     for path in (ROOT / 'd2l_ext').rglob('*.py'):
-        assert (edition / path.relative_to(ROOT)).is_file()
-    assert len(list((edition / 'assignment').iterdir())) == 1
+        assert (handout / path.relative_to(ROOT)).is_file()
+    assert len(list((handout / 'assignment').iterdir())) == 1
+
+
+def test_a_zip_file_is_replaced_whole(tmp_path, monkeypatch):
+    file = tmp_path / 'edition.zip'
+    file.write_text('stale')
+    monkeypatch.setattr(sys, 'argv', ['editions.py', 'students', str(file)])
+    monkeypatch.setattr(editions, 'pack_students', lambda folder: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        editions.main()
+    assert file.read_text() == 'stale'
+    monkeypatch.setattr(editions, 'pack_students',
+                        lambda folder: (folder / 'a').touch())
+    editions.main()
+    assert zipfile.ZipFile(file).namelist()[-1] == 'faster-rcnn/a'
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_the_teacher_has_the_rest(tmp_path, monkeypatch):
