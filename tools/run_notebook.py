@@ -3,6 +3,8 @@
     python tools/run_notebook.py notebooks/faster-rcnn.ipynb build/out.ipynb
 """
 import argparse
+import base64
+import io
 import os
 import sys
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 
 from d2l_ext.runtime.files import replacing
 
@@ -52,6 +55,21 @@ def announce(notebook):
     return hook
 
 
+def lighten(notebook):
+    """Give each figure a palette: pictures take a fifth of the bytes so."""
+    for cell in notebook.cells:
+        for output in cell.get('outputs', ()):
+            data = output.get('data', {})
+            if 'image/png' in data:
+                image = Image.open(io.BytesIO(
+                    base64.b64decode(data['image/png'])))
+                made = io.BytesIO()
+                image.convert('RGB').quantize().save(made, 'PNG',
+                                                     optimize=True)
+                data['image/png'] = base64.b64encode(
+                    made.getvalue()).decode()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('notebook', type=Path)
@@ -78,6 +96,7 @@ def main():
         # Sliders need a kernel; a figure next to them shows some positions.
         if 'widget' in cell.metadata.get('tags', []):
             cell.outputs = []
+    lighten(notebook)
     # Keep only the metadata that opening the notebook needs.
     for key in ('language_info', 'widgets'):
         notebook.metadata.pop(key, None)
