@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import numpy
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
@@ -56,18 +57,28 @@ def announce(notebook):
 
 
 def lighten(notebook):
-    """Give each figure a palette: pictures take a fifth of the bytes so."""
+    """Give each figure a palette: pictures take a third of the bytes so."""
     for cell in notebook.cells:
         for output in cell.get('outputs', ()):
             data = output.get('data', {})
             if 'image/png' in data:
-                image = Image.open(io.BytesIO(
-                    base64.b64decode(data['image/png'])))
-                made = io.BytesIO()
-                image.convert('RGB').quantize().save(made, 'PNG',
-                                                     optimize=True)
-                data['image/png'] = base64.b64encode(
-                    made.getvalue()).decode()
+                data['image/png'] = with_palette(data['image/png'])
+
+
+def with_palette(png):
+    """A picture, base64, in the 256 colours that it needs most.
+
+    What lies between two of them is a mixture of dots, as in print.
+    """
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert('RGB')
+    palette = image.quantize()
+    colors = numpy.array(palette.getpalette()).reshape(-1, 3)
+    # The paper stays white.
+    colors[(colors > 240).all(axis=1)] = 255
+    palette.putpalette(colors.ravel().tolist())
+    made = io.BytesIO()
+    image.quantize(palette=palette).save(made, 'PNG', optimize=True)
+    return base64.b64encode(made.getvalue()).decode()
 
 
 def main():
