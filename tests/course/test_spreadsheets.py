@@ -11,7 +11,8 @@ ANSWERS = {'M\u00fcller': 'One; two.\n- three', '=1+1': '@cmd', 'zoe': ''}
 
 
 def prepare(folder, answers=ANSWERS):
-    return prepare_by_hand(folder, folder / 'old.csv', answers, 4)
+    return prepare_by_hand(folder, folder / 'old.csv', answers,
+                           {'points': 4})
 
 
 def rows(content, delimiter=','):
@@ -58,17 +59,33 @@ def test_as_spreadsheets_save_it(written, encoding, delimiter, end, number):
     fill(written, {'M\u00fcller': number, '=1+1': '4'}, encoding, delimiter,
          end)
     given = prepare(written.parent)
-    assert given['M\u00fcller'][:2] == (3.5, 'gut \u00fc')
-    assert given['=1+1'].points == 4
-    assert given['zoe'].points is None
+    assert given['M\u00fcller'][:2] == ({'points': 3.5}, 'gut \u00fc')
+    assert given['=1+1'].points == {'points': 4}
+    assert given['zoe'].points == {}
     # It stays as its spreadsheet reads numbers, and is read again.
     assert ('3,5' if delimiter == ';' else '3.5') in [
         row['points'] for row in rows(written.read_bytes(), delimiter)]
     assert prepare(written.parent)['M\u00fcller'] == given['M\u00fcller']
 
 
+def test_points_for_other_tasks(tmp_path):
+    """A column that is empty at first replaces what the tests gave."""
+    path, most = tmp_path / BY_HAND, {'points': 4, 'iou': 5}
+
+    def read(text):
+        path.write_text(text)
+        return prepare_by_hand(tmp_path, path, {'zoe': ''}, most)['zoe'].points
+    assert read('student,points\nzoe,1\n') == {'points': 1}
+    assert path.read_text('utf-8-sig') == (
+        'student,answer,points,comment,iou\nzoe,,1,,\n')
+    assert read('student,points,iou\nzoe,1,2\n') == {'points': 1, 'iou': 2}
+    with pytest.raises(CourseError, match='"6" in iou'):
+        read('student,points,iou\nzoe,1,6\n')
+
+
 @pytest.mark.parametrize(('points', 'told'), [
-    ({'zoe': '35'}, 'zoe has "35" points; it should be a number from 0 to 4'),
+    ({'zoe': '35'},
+     'zoe has "35" in points; it should be a number from 0 to 4'),
     ({'zoe': '-1'}, 'zoe has "-1"'), ({'zoe': 'nan'}, 'zoe has "nan"'),
     ({'zoe': 'inf'}, 'zoe has "inf"'), ({'zoe': '03. May'}, '"03. May"'),
     ({'zoe': 'two'}, 'row 4')])
@@ -105,7 +122,7 @@ def test_second_rows_and_lost_columns_are_told(written):
 def test_blank_rows_and_columns_of_the_teacher_do_no_harm(written):
     written.write_text('Comment,Student,Points,mood\nyes,zoe,2,\n,,,\n'
                        ",'=1+1,,good\n,M\u00fcller,,\n", encoding='utf-8')
-    assert prepare(written.parent)['zoe'][:2] == (2, 'yes')
+    assert prepare(written.parent)['zoe'][:2] == ({'points': 2}, 'yes')
 
 
 def test_numbers_as_names(tmp_path):
@@ -114,7 +131,8 @@ def test_numbers_as_names(tmp_path):
     path = tmp_path / BY_HAND
     path.write_text('student,points\n7,1\n8,2\n08,3\n')
     given = prepare(tmp_path, answers)
-    assert [given[name].points for name in ('007', '8', '08')] == [1, 2, 3]
+    assert [given[name].points['points']
+            for name in ('007', '8', '08')] == [1, 2, 3]
 
 
 def test_what_was_made_safe_is_read_as_it_was_written(written):
@@ -134,7 +152,7 @@ def test_an_answer_longer_than_a_cell_has_not_changed():
 def test_whoever_is_new_gets_a_row_and_no_points_are_lost(written):
     fill(written, {'zoe': '2'})
     given = prepare(written.parent, {**ANSWERS, 'adam': 'Late.'})
-    assert given['zoe'].points == 2
+    assert given['zoe'].points == {'points': 2}
     found = {row['student']: row for row in rows(written.read_bytes())}
     assert found['zoe']['points'] == '2'
     assert found['adam']['answer'] == 'Late.'
@@ -152,9 +170,9 @@ def test_a_copy_of_each_version_is_kept(written):
 
 def test_a_table_beside_the_submissions_is_taken_over(tmp_path):
     (tmp_path / 'old.csv').write_text('student,points,comment\nzoe,3,ok\n')
-    assert prepare(tmp_path)['zoe'].points == 3
+    assert prepare(tmp_path)['zoe'].points == {'points': 3}
     (tmp_path / 'old.csv').write_text('student,points,comment\nzoe,1,ok\n')
-    assert prepare(tmp_path)['zoe'].points == 3
+    assert prepare(tmp_path)['zoe'].points == {'points': 3}
 
 
 @pytest.mark.parametrize('text', [

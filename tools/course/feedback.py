@@ -67,13 +67,12 @@ def of_test(name, result, assignment, show_hidden):
     """
     problem, stub = result['problem'], assignment.stubs[name]
     hint = re.split(' You return\n| The shape is ', problem)[0]
-    code = stub.partition('\n')[2]
     return {'about': assignment.about(name),
             'points': assignment.points[name],
             'problem': problem if show_hidden or hint in stub else hint,
             'trace': result['trace'],
             'source': assignment.tests[name] if show_hidden
-            else stub if 'check(' in code else ''}
+            else stub if 'check(' in stub else ''}
 
 
 def of_task(task, results, assignment, show_hidden):
@@ -102,9 +101,7 @@ def page(submission, row, results, given, assignment, show_hidden):
         about = {'name': task, 'answer': submission.answers.get(task),
                  'points': 'not read yet' if points is None
                  else f'{points:g} of {most:g}'}
-        if task == assignment.open:
-            about['comment'] = given.comment if given else ''
-        else:
+        if task != assignment.open:
             about.update(of_task(task, results, assignment, show_hidden))
             if not about['answer'] and len(about['wrong']) == sum(
                     task_of(name) == task for name in assignment.tests):
@@ -113,4 +110,5 @@ def page(submission, row, results, given, assignment, show_hidden):
         tasks.append(about)
     return PAGES.get_template('feedback.html').render(
         student=submission.student, tasks=tasks, of=row['of'],
-        total=f'{row["total"] or 0:g}')
+        total=f'{row["total"] or 0:g}',
+        comment=given.comment if given else '')

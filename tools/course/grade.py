@@ -24,7 +24,13 @@ import sandbox
 import similar
 import submissions
 from assignments import SOURCE, CourseError
-from spreadsheets import prepare_by_hand, same_words, table, write_whole
+from spreadsheets import (
+    Given,
+    prepare_by_hand,
+    same_words,
+    table,
+    write_whole,
+)
 
 CELL_SECONDS = int(os.environ.get('CELL_SECONDS', 30))
 # Marks that these files made hold as long as they are the same.
@@ -55,7 +61,7 @@ class Grades:
         for one in found:
             try:
                 result = json.loads(self._path(one, 'results').read_bytes())
-                if not set(result['tests']) - set(assignment.tests):
+                if set(result['tests']) == set(assignment.tests):
                     self._results[one.student] = result
             except (OSError, ValueError, KeyError, TypeError):
                 continue    # there is none, or it is of no use any more
@@ -92,7 +98,7 @@ class Grades:
                 points.setdefault(marks.task_of(name), 0.)
                 points[marks.task_of(name)] += (
                     0 if test['problem'] else assignment.points[name])
-        self._add_open(one, points, remarks)
+        self._add_points_by_hand(one, points, remarks)
         alike = self._alike[one.student]
         if alike:
             more = f' and {len(alike) - 3} more' if len(alike) > 3 else ''
@@ -106,11 +112,17 @@ class Grades:
     def rows(self):
         return [self.row(one) for one in self._found]
 
-    def _add_open(self, one, points, remarks):
-        question, given = self._assignment.open, self._given.get(one.student)
+    def _add_points_by_hand(self, one, points, remarks):
+        question = self._assignment.open
         answer = one.answers.get(question, '')
-        if given and given.points is not None:
-            points[question] = given.points
+        given = self._given.get(one.student, Given({}))
+        others = [task for task in self._assignment.tasks
+                  if task in given.points]
+        points.update({task: given.points[task] for task in others})
+        if others:
+            remarks.append('points by hand: ' + ', '.join(others))
+        if 'points' in given.points:
+            points[question] = given.points['points']
             if given.answer and not same_words(given.answer, answer):
                 remarks.append('the answer has changed since it was read')
         elif answer:
@@ -233,7 +245,9 @@ def grade(folder, output, allow_unprotected=False):
     given = prepare_by_hand(
         output, folder / 'points-by-hand.csv',
         {one.student: one.answers.get(assignment.open, '') for one in found},
-        assignment.tasks[assignment.open])
+        {'points': assignment.tasks[assignment.open],
+         **{task: most for task, most in assignment.tasks.items()
+            if task != assignment.open}})
     grades = Grades(output, found, assignment, given)
     waiting = grades.waiting()
     if len(waiting) < len(found):

@@ -4,12 +4,11 @@ import difflib
 import io
 import re
 import unicodedata
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from assignments import CourseError
 
 BY_HAND = 'points-by-hand.csv'
-COLUMNS = ('student', 'answer', 'points', 'comment')
 # A spreadsheet would compute what begins like this, also behind a character
 # that it takes for the end of a cell.
 FORMULA = re.compile(r"(^|[;\t\r\n])(?=\s*[=+\-@])")
@@ -44,9 +43,9 @@ def table(rows, columns, delimiter=','):
 
 
 class Given(NamedTuple):
-    """Points by hand and a comment; the answer that they were given for."""
+    """Points by column and a comment; the answer that they were given for."""
 
-    points: Optional[float] = None
+    points: dict
     comment: str = ''
     answer: str = ''
 
@@ -84,7 +83,7 @@ def rows_of(path, students):
         raise CourseError(f'{path} is no table: {error}.') from None
     if not {'student', 'points'} <= set(reader.fieldnames):
         raise CourseError(f'{path}: the first line should name the columns '
-                          f'{", ".join(COLUMNS)}.')
+                          'student and points.')
     return rows, delimiter
 
 
@@ -97,7 +96,7 @@ def points_of(text, most):
     text = text.strip().lstrip("'").replace(',', '.')
     points = float(text) if text else 0
     if not 0 <= points <= most:
-        raise ValueError
+        raise ValueError('no number of points')
     return points if text else None
 
 
@@ -126,14 +125,18 @@ def read_by_hand(path, students, most, expected):
             continue
         if name in given:
             wrong.append(f'row {number}: {name} has a second row')
-        try:
-            points = points_of(row['points'], most)
-        except ValueError:
-            wrong.append(f'row {number}: {name} has "{row["points"]}" points;'
-                         f' it should be a number from 0 to {most:g}')
-            points = None
-        given[name] = Given(points, as_written(row.get('comment', '')),
-                            row.get('answer', ''))
+        points = {}
+        for column, highest in most.items():
+            text = row.get(column, '')
+            try:
+                points[column] = points_of(text, highest)
+            except ValueError:
+                wrong.append(f'row {number}: {name} has "{text}" in {column}; '
+                             f'it should be a number from 0 to {highest:g}')
+        given[name] = Given(
+            {column: points[column] for column in points
+             if points[column] is not None},
+            as_written(row.get('comment', '')), row.get('answer', ''))
     wrong += [f'the row of {name} is missing' for name in students
               if name in expected and name not in given]
     if wrong:
@@ -149,19 +152,19 @@ def same_words(one, other):
         r'\w+', other[:LETTERS])
 
 
-def by_hand_table(answers, given, delimiter):
+def by_hand_table(answers, columns, given, delimiter):
     """The table as the teacher is to get it, with answers beside points."""
     rows = []
     for name, answer in answers.items():
-        points, comment, _ = given.get(name, Given())
-        number = '' if points is None else f'{points:g}'
-        rows.append({
-            'student': name, 'answer': answer[:LETTERS],
-            # As those who separate by semicolons write it: others read it as
-            # a date.
-            'points': number.replace('.', ',') if delimiter == ';'
-            else number, 'comment': comment})
-    return table(rows, COLUMNS, delimiter)
+        points, comment, _ = given.get(name, Given({}))
+        # As those who separate by semicolons write it: others read a date.
+        numbers = {column: f'{value:g}'.replace(
+            '.', ',' if delimiter == ';' else '.')
+            for column, value in points.items()}
+        rows.append({'student': name, 'answer': answer[:LETTERS], **numbers,
+                     'comment': comment})
+    return table(rows, ['student', 'answer', 'points', 'comment', *(
+        column for column in columns if column != 'points')], delimiter)
 
 
 def keep_copy(path):
@@ -184,8 +187,8 @@ def prepare_by_hand(output, old, answers, most):
         A table that is taken as long as `output` has none.
     answers : dict
         The answer to the open question, by student.
-    most : float
-        The maximum of points.
+    most : dict
+        The maximum of points by column.
 
     Returns
     -------
@@ -202,7 +205,7 @@ def prepare_by_hand(output, old, answers, most):
     path.with_suffix('').mkdir(parents=True, exist_ok=True)
     if path.exists():
         keep_copy(path)
-    content = by_hand_table(answers, given, delimiter)
+    content = by_hand_table(answers, most, given, delimiter)
     if not path.exists() or path.read_bytes() != content:
         write_whole(path, content)
     keep_copy(path)
