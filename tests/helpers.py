@@ -67,6 +67,8 @@ def tags(cell):
 
 
 def settle(page):
-    """Wait until what listens to a new size of the window has answered."""
+    """Wait until a page has answered to a new size of the window."""
     page.evaluate('new Promise(done => requestAnimationFrame('
                   '() => requestAnimationFrame(done)))')
+    # Whatever slides in or out has done so.
+    page.evaluate('document.getAnimations().forEach(part => part.finish())')

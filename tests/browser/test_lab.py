@@ -108,8 +108,9 @@ def lab(tmp_path_factory, handout):
                 time.sleep(.5)
         yield address
     finally:
-        # Make, JupyterLab and its kernels.
-        os.killpg(server.pid, signal.SIGTERM)
+        # Make, and JupyterLab, which ends its kernels.
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait()
 
 
