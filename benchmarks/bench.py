@@ -21,7 +21,7 @@ from typing import NamedTuple, Optional
 from tqdm import tqdm
 from worker import Worker
 
-from d2l_ext.runtime.machine import processor
+from d2l_ext.runtime.system import processor
 
 ROOT = Path(__file__).parent.parent
 HERE, BUILD = ROOT / 'benchmarks', ROOT / 'build'

@@ -115,5 +115,5 @@ from .rpn import (
 )
 from .runtime.devices import devices_named, try_all_gpus, try_gpu
 from .runtime.files import replacing
-from .runtime.machine import describe_machine
+from .runtime.system import describe_machine
 from .training import train_detection

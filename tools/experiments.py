@@ -29,7 +29,7 @@ import mxnet as mx
 from mxnet import npx
 
 from d2l_ext import BEST, CHAPTER, TUNED, Recipe, Step
-from d2l_ext.runtime.machine import processor
+from d2l_ext.runtime.system import processor
 
 ROOT = Path(__file__).parent.parent
 RESULTS, STEPS = ROOT / 'docs' / 'results', ROOT / 'build' / 'steps'
