@@ -13,7 +13,7 @@ override export DNNL_MAX_CPU_ISA := AVX2
 endif
 
 .SECONDARY:
-.PHONY: run run-all test browser book pdf slides assignments grade \
+.PHONY: run run-all test quick browser book pdf slides assignments grade \
 	student-edition teacher-edition detector dist detect experiment results \
 	check-data bench bench-check data outputs lock clean \
 	test-all-pythons verify
@@ -50,6 +50,12 @@ test: $(READY)  ## check the code, the helpers and every notebook cell
 	$(BIN)/ruff check .
 	$(BIN)/codespell
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+quick: $(READY)  ## check the code, and run the tests of what was changed
+	$(BIN)/ruff check .
+	$(BIN)/codespell
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile \
+	$$($(BIN)/python tools/changed_tests.py)
 
 test-all-pythons:  ## run the tests once with each Python that is found
 	@python3 tools/all_pythons.py $(PYTHONS)

@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 
+import changed_tests
 import pytest
 from helpers import ROOT
 
@@ -55,3 +56,13 @@ def test_no_recipe_pastes_a_name():
         for line in recipes:
             assert f'$({variable})' not in line
             assert f"'$${variable}'" not in line
+
+
+@pytest.mark.parametrize(('name', 'tests'), [
+    ('d2l_ext/runtime/checkpoint.py', {'test_checkpoint'}),
+    ('tools/course/grade.py', {'test_grade'}),
+    ('tests/data/test_voc.py', {'test_voc'}), ('README.md', set())])
+def test_a_change_has_its_tests(name, tests):
+    found = changed_tests.tests_of([name])
+    assert {path.stem for path in found} == tests | set(changed_tests.ALWAYS)
+    assert all(path.is_file() for path in found)
