@@ -143,7 +143,7 @@ outputs: $(READY)  ## run the notebooks and store their outputs in them
 
 lock: $(READY)  ## choose new versions of everything
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.9 --upgrade \
-	--extra cpu --extra dev --extra book \
+	--extra cpu --extra photographs --extra dev --extra book \
 	--custom-compile-command 'make lock' \
 	--output-file requirements.lock pyproject.toml
 
