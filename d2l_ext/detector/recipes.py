@@ -65,9 +65,10 @@ class Recipe(NamedTuple):
     `steps` are the trainings, in order. Images have `side` pixels in either
     direction and come in batches of `batch_size`. `backbone` is 'resnet18',
     of which `num_stages` is that of `detection_backbone`, or
-    'efficientnet-lite0', which starts from ImageNet's parameters if
-    `imagenet`, and of which the first `num_fixed` parts do not learn.
-    `sizes` and `ratios` are those of the anchors.
+    'efficientnet-lite0', of which `num_stages` is the number of groups. It
+    starts from ImageNet's parameters if `imagenet`, and its first
+    `num_fixed` parts do not learn. `sizes` and `ratios` are those of the
+    anchors.
     `pooling`, `pooled_size`, `num_hidden` and `class_specific` describe the
     `RoIHead`. `lambd` is the weight of the localisation loss. The second
     stage is trained on `num_rois` proposals of an image (None: all that are
@@ -103,7 +104,7 @@ BEST = Recipe(steps=(Step('joint', 6, .4, .4),), batch_size=8, num_stages=3,
 #: parameters, of which the stem is kept and the rest is changed slowly.
 PHOTOGRAPHS = BEST._replace(
     steps=(Step('joint', 12, .01, .4),), backbone='efficientnet-lite0',
-    imagenet=True, num_fixed=1)
+    num_stages=5, imagenet=True, num_fixed=1)
 
 
 def make_detector(recipe: Recipe, classes: Sequence[str],
@@ -153,7 +154,7 @@ def make_detector(recipe: Recipe, classes: Sequence[str],
 
 def _backbone(recipe):
     if recipe.backbone == 'efficientnet-lite0':
-        return efficientnet_lite0(num_fixed=recipe.num_fixed)
+        return efficientnet_lite0(recipe.num_stages, recipe.num_fixed)
     if recipe.backbone != 'resnet18' or recipe.imagenet or recipe.num_fixed:
         raise ValueError(f'there is no such backbone: {recipe.backbone}, '
                          f'{recipe.imagenet=}, {recipe.num_fixed=}')

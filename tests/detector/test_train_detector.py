@@ -37,7 +37,7 @@ def test_the_recipe_suits_the_data(tmp_path, monkeypatch):
 
 def test_photographs_differ_from_the_best_recipe_in_the_backbone():
     assert PHOTOGRAPHS._replace(
-        steps=BEST.steps, backbone='resnet18', imagenet=False,
+        steps=BEST.steps, backbone='resnet18', num_stages=3, imagenet=False,
         num_fixed=0) == BEST
 
 
