@@ -94,6 +94,14 @@ student-edition: $(READY)  ## pack what students get, one zip file
 teacher-edition: $(READY)  ## pack all of it, with solutions, one zip file
 	@$(BIN)/python tools/course/editions.py teachers build/teacher-edition.zip
 
+# The detector of the project finds cats and dogs: for other classes, and once
+# `make detector` was called, it is your own.
+DETECTORS := build/detector/detector.json
+ifeq ($(D2L_VOC_DIR)$(D2L_CLASSES),)
+DETECTORS += detectors/photographs/detector.json
+endif
+DETECTOR := $(firstword $(wildcard $(DETECTORS)) $(DETECTORS))
+
 # Trained once; `make detector` trains it again.
 build/detector/detector.json:
 	@$(MAKE) --no-print-directory detector
@@ -114,7 +122,7 @@ images-named:
 	@case "$$IMAGES" in '~'*) exit 0;; esac; test -e "$$IMAGES" || \
 	{ printf '%s: there is no such picture or folder.\n' "$$IMAGES"; exit 1; }
 
-detect: images-named $(READY) build/detector/detector.json  ## find objects on IMAGES=...
+detect: images-named $(READY) $(DETECTOR)  ## find objects on IMAGES=...
 	@$(BIN)/python tools/detect.py "$$IMAGES"
 
 experiment: $(READY)  ## run one experiment, NAME=... SEED=...
@@ -149,7 +157,7 @@ outputs: $(READY)  ## run the notebooks and store their outputs in them
 
 lock: $(READY)  ## choose new versions of everything
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.9 --upgrade \
-	--extra cpu --extra dev --extra book \
+	--extra cpu --extra photographs --extra dev --extra book \
 	--custom-compile-command 'make lock' \
 	--output-file requirements.lock pyproject.toml
 

@@ -71,6 +71,7 @@ from .detector.inference import detect_batches, predict_faster_rcnn
 from .detector.recipes import (
     BEST,
     CHAPTER,
+    PHOTOGRAPHS,
     TUNED,
     Recipe,
     Step,

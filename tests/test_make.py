@@ -66,3 +66,29 @@ def test_a_change_has_its_tests(name, tests):
     found = changed_tests.tests_of([name])
     assert {path.stem for path in found} == tests | set(changed_tests.ALWAYS)
     assert all(path.is_file() for path in found)
+
+
+@pytest.mark.parametrize(('there', 'given', 'expected'), [
+    ([], {}, 'build/detector'),   # which is trained then
+    (['detectors/photographs'], {}, 'detectors/photographs'),
+    (['detectors/photographs'], {'VOC': 'my set'}, 'build/detector'),
+    (['detectors/photographs'], {'CLASSES': 'cow'}, 'build/detector'),
+    (['detectors/photographs', 'build/detector'], {}, 'build/detector'),
+    (['build/detector'], {'VOC': 'my set'}, 'build/detector')])
+def test_what_make_detect_takes(tmp_path, there, given, expected):
+    for name in ('Makefile', 'tools/install.mk'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text('utf-8'))
+    for folder in there:
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / 'detector.json').touch()
+    (tmp_path / 'show.mk').write_text(
+        'include Makefile\nshow:\n\t@echo "$(DETECTOR)"\n')
+    environment = {key: value for key, value in os.environ.items()
+                   if key not in ('D2L_VOC_DIR', 'D2L_CLASSES')}
+    done = subprocess.run(
+        ['make', '-f', 'show.mk', 'show', *(
+            f'{name}={value}' for name, value in given.items())],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+        env=environment)
+    assert done.stdout.strip() == f'{expected}/detector.json'

@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tqdm import tqdm
-from train_detector import RECIPES, describe_plan, plan
+from train_detector import RECIPES, describe_plan, plan, recipe_for
 
 import d2l_ext as d2l
 from d2l_ext.data.batches import load_datasets
@@ -172,8 +172,8 @@ def forecast():
 
     The data sets are those that it would train on: read by the same code.
     """
-    recipe = RECIPES['best']
     try:
+        recipe = RECIPES[recipe_for(d2l.voc_dir()[0])[0]]
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             train, val = load_datasets(recipe.side, recipe.side, quiet=True)

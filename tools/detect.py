@@ -26,6 +26,8 @@ from d2l_ext.evaluation import coco_annotation
 from d2l_ext.plots.pictures import COLORS, ink
 
 ROOT = Path(__file__).parent.parent
+# What `make detector` trained, else the detector that comes along.
+DETECTORS = ROOT / 'build' / 'detector', ROOT / 'detectors' / 'photographs'
 # By this, copies of an earlier run are known.
 MARK = ('Comment', 'Annotated by make detect')
 FONT = Path(get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')
@@ -180,8 +182,10 @@ def parsed():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('pictures', type=at_home,
                         help='a picture, or a folder of pictures')
+    stored = [path for path in DETECTORS
+              if (path / 'detector.json').exists()]
     parser.add_argument('--detector', type=Path,
-                        default=ROOT / 'build' / 'detector')
+                        default=(*stored, DETECTORS[0])[0])
     parser.add_argument('--output', type=Path,
                         default=ROOT / 'build' / 'detections')
     parser.add_argument('--score', type=float, default=.5,
@@ -200,6 +204,8 @@ def main():
     print('Detecting on', device)
     detector = d2l.load_detector(args.detector, device)
     print('Looking for', ', '.join(detector.classes))
+    if detector.note:
+        print(f'The detector was {detector.note}.')
     folder = args.pictures if args.pictures.is_dir() else (
         args.pictures.parent)
     if args.output.resolve() in (folder.resolve(),

@@ -1,6 +1,6 @@
 """Train a recipe on the data set that is found, and store it.
 
-    python tools/train_detector.py FOLDER [--recipe best] [--seed 1]
+    python tools/train_detector.py FOLDER [--recipe NAME] [--seed 1]
 
 D2L_VOC_DIR names a data set of your own, D2L_CLASSES what to find on it; see
 docs/own-data.md. It computes on all GPUs that MXNet can use, or on the CPU;
@@ -20,11 +20,26 @@ from mxnet import npx
 
 from d2l_ext.data.batches import load_datasets
 from d2l_ext.data.folders import test_mode
-from d2l_ext.errors import some_of
+from d2l_ext.detector.efficientnet import imagenet_file
+from d2l_ext.drawn.dataset import is_drawn
+from d2l_ext.errors import PretrainedError, some_of
 
-RECIPES = {'best': d2l.BEST, 'chapter': d2l.CHAPTER}
+RECIPES = {'best': d2l.BEST, 'chapter': d2l.CHAPTER,
+           'photographs': d2l.PHOTOGRAPHS}
 # Of a small data set there are few batches an epoch: more epochs then.
 MIN_STEPS = 300
+
+
+def recipe_for(root):
+    """Name of the recipe that suits a data set, and why, in a few words."""
+    if is_drawn(root):
+        return 'best', 'from random weights, as the pictures are drawn'
+    try:
+        imagenet_file()
+    except PretrainedError as error:
+        return 'best', f'from random weights. {error}'
+    return 'photographs', ('from parameters that were trained on ImageNet, '
+                           'as the pictures are not the drawn ones')
 
 
 def plan(recipe, train):
@@ -39,20 +54,28 @@ def plan(recipe, train):
 
 def describe_plan(recipe, train, val):
     """One sentence that says what will be learnt from what."""
-    counts = Counter(item.name for objects in train.objects
-                     for item in objects if not item.difficult)
-    shown = some_of(f'{counts[name]:,} {name}' for name in train.classes)
     epochs = ' and '.join(str(step.num_epochs) for step in recipe.steps)
-    return (f'on {len(train):,} pictures with {shown}, for {epochs} epochs '
-            f'of {len(train) // recipe.batch_size:,} batches, and validate '
+    return (f'on {describe(train)}, for {epochs} epochs of '
+            f'{len(train) // recipe.batch_size:,} batches, and validate '
             f'on {len(val):,} pictures.')
+
+
+def describe(dataset):
+    """How many pictures there are, and what is on them."""
+    counts = Counter(item.name for objects in dataset.objects
+                     for item in objects if not item.difficult)
+    shown = some_of(f'{counts[name]:,} {name}' for name in dataset.classes)
+    return f'{len(dataset):,} pictures with {shown}'
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folder', type=Path)
-    parser.add_argument('--recipe', choices=RECIPES, default='best')
+    parser.add_argument('--recipe', choices=RECIPES,
+                        help='default: what suits the data set')
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--half', action='store_true',
+                        help='store numbers of 16 bits: a smaller file')
     parser.add_argument('--device', default='',
                         help='cpu, gpu(1), or several: gpu(0),gpu(1)')
     args = parser.parse_args()
@@ -64,18 +87,28 @@ def main():
     if num_workers > 1:   # each takes one of this host's
         devices = [devices[rank % len(devices)]]
     print('Training on', ', '.join(map(str, devices)))
-    recipe = RECIPES[args.recipe]
+    name, why = recipe_for(d2l.voc_dir()[0])
+    if args.recipe:
+        name, why = args.recipe, 'as asked for'
+    recipe = RECIPES[name]
     train, val = load_datasets(recipe.side, recipe.side, quiet=rank > 0)
     recipe = plan(recipe, train)
     if rank == 0:
+        print(f'Recipe "{name}", {why}')
         print('Training', describe_plan(recipe, train, val), flush=True)
+    unfinished = args.folder / f'unfinished-seed-{args.seed}'
     detector = train_on(train, val, recipe, args.seed, devices, kvstore,
-                        args.folder / f'unfinished-seed-{args.seed}')
+                        unfinished)
     if rank > 0:
         return
-    report(detector, val)
-    d2l.save_detector(detector, recipe, args.folder)
-    shutil.rmtree(args.folder / f'unfinished-seed-{args.seed}')
+    if args.half:
+        round_parameters(detector)
+    mean_ap = report(detector, val)
+    note = (f'trained on {describe(train)}; its mAP@0.5 is {mean_ap:.3f} on '
+            f'{len(val):,} others')
+    d2l.save_detector(detector._replace(note=note), recipe, args.folder,
+                      'float16' if args.half else 'float32')
+    shutil.rmtree(unfinished)
     print(f'The detector is in {args.folder}.')
 
 
@@ -93,11 +126,21 @@ def train_on(train, val, recipe, seed, devices, kvstore, unfinished):
     return detector
 
 
+def round_parameters(detector):
+    """Round to what 16 bits hold: the figures are then those of the file."""
+    for model in detector[:3]:
+        for parameter in model.collect_params().values():
+            value = parameter.list_data()[0]
+            parameter.set_data(value.astype('float16').astype('float32'))
+
+
 def report(detector, val):
-    """Print the average precision of each class."""
+    """Print the average precision of each class; returns their mean."""
     detections, _ = d2l.detect_batches(detector, val)
-    for name, score in d2l.evaluate_detection(detections, val).items():
+    scores = d2l.evaluate_detection(detections, val)
+    for name, score in scores.items():
         print(f'{name if name == "mAP" else name + " AP"}@0.5: {score:.3f}')
+    return scores['mAP']
 
 
 if __name__ == '__main__':

@@ -30,7 +30,8 @@ class Detector(NamedTuple):
     `backbone`, `rpn_output` and `rcnn_output` are the three models;
     `classes` are the names of their classes, class 0 first; `size` is the
     height and width in pixels that images are resized to; `anchor_fn`
-    generates the anchors of the RPN.
+    generates the anchors of the RPN; `note` says what it was trained on and
+    how good it is, if that is known.
     """
     backbone: nn.Block
     rpn_output: nn.Block
@@ -38,6 +39,7 @@ class Detector(NamedTuple):
     classes: Sequence[str]
     size: Tuple[int, int] = (256, 256)
     anchor_fn: Callable = rpn_anchors
+    note: str = ''
 
 
 class Detection(NamedTuple):

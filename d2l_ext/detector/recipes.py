@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from mxnet import gluon, init, np
+from mxnet import gluon, init, np, npx
 from mxnet.base import MXNetError
 from mxnet.context import Context, cpu
 
@@ -30,6 +30,7 @@ from ..rpn import (
 from ..runtime.files import replacing, store_parameters
 from ..runtime.run import Epoch
 from ..training import train_detection
+from .efficientnet import efficientnet_lite0, load_imagenet
 from .inference import Detector
 from .roi_head import RoIHead, own_class_boxes
 from .stages import (
@@ -41,8 +42,9 @@ from .stages import (
     targets_with_ground_truth,
 )
 
-__all__ = ['BEST', 'CHAPTER', 'TUNED', 'Recipe', 'Step', 'load_detector',
-           'load_parameters', 'make_detector', 'save_detector', 'train_recipe']
+__all__ = ['BEST', 'CHAPTER', 'PHOTOGRAPHS', 'TUNED', 'Recipe', 'Step',
+           'load_detector', 'load_parameters', 'make_detector',
+           'save_detector', 'train_recipe']
 
 
 class Step(NamedTuple):
@@ -61,8 +63,12 @@ class Recipe(NamedTuple):
     """Everything that a training depends on, except its data and seed.
 
     `steps` are the trainings, in order. Images have `side` pixels in either
-    direction and come in batches of `batch_size`. `num_stages` is that of
-    `detection_backbone`; `sizes` and `ratios` are those of the anchors.
+    direction and come in batches of `batch_size`. `backbone` is 'resnet18',
+    of which `num_stages` is that of `detection_backbone`, or
+    'efficientnet-lite0', of which `num_stages` is the number of groups. It
+    starts from ImageNet's parameters if `imagenet`, and its first
+    `num_fixed` parts do not learn. `sizes` and `ratios` are those of the
+    anchors.
     `pooling`, `pooled_size`, `num_hidden` and `class_specific` describe the
     `RoIHead`. `lambd` is the weight of the localisation loss. The second
     stage is trained on `num_rois` proposals of an image (None: all that are
@@ -72,7 +78,10 @@ class Recipe(NamedTuple):
                                Step('rcnn', 3, .01, .1))
     batch_size: int = 32
     side: int = 256
+    backbone: str = 'resnet18'
     num_stages: int = 4
+    imagenet: bool = False
+    num_fixed: int = 0
     sizes: Tuple[float, ...] = SIZES
     ratios: Tuple[float, ...] = RATIOS
     pooling: str = 'max'
@@ -91,6 +100,11 @@ TUNED = Recipe(steps=(Step('rpn', 3, .5, .5), Step('rcnn', 3, .1, .1)))
 #: The recipe of `make detect`: stride 16, RoIAlign, joint training.
 BEST = Recipe(steps=(Step('joint', 6, .4, .4),), batch_size=8, num_stages=3,
               pooling='align', pooled_size=4, num_hidden=256, num_rois=32)
+#: The recipe of `make detector` for photographs: BEST from ImageNet's
+#: parameters, of which the stem is kept and the rest is changed slowly.
+PHOTOGRAPHS = BEST._replace(
+    steps=(Step('joint', 12, .01, .4),), backbone='efficientnet-lite0',
+    num_stages=5, imagenet=True, num_fixed=1)
 
 
 def make_detector(recipe: Recipe, classes: Sequence[str],
@@ -110,17 +124,25 @@ def make_detector(recipe: Recipe, classes: Sequence[str],
     Returns
     -------
     Detector
-        Initialised as in the chapter; `mx.random.seed` makes it repeatable.
+        Initialised as in the chapter, or from ImageNet's parameters;
+        `mx.random.seed` makes it repeatable.
+
+    Raises
+    ------
+    PretrainedError
+        If the recipe asks for these, and they are not installed.
     """
     rpn_output = RPNOutput(len(recipe.sizes) + len(recipe.ratios) - 1)
-    models = (detection_backbone(recipe.num_stages), rpn_output,
+    models = (_backbone(recipe), rpn_output,
               RoIHead(len(classes), recipe.pooling, recipe.pooled_size,
                       recipe.num_hidden, recipe.class_specific))
     ctx = ctx or cpu()
     for model in models:
         model.initialize(init=init.Xavier(), ctx=ctx)
-    # Dense layers infer their sizes in a first call.
     backbone, _, head = models
+    if recipe.imagenet:
+        load_imagenet(backbone)
+    # Dense layers infer their sizes in a first call.
     first = ctx if isinstance(ctx, Context) else ctx[0]
     features = backbone(np.zeros((1, 3, recipe.side, recipe.side), ctx=first))
     rpn_output(features)
@@ -128,6 +150,15 @@ def make_detector(recipe: Recipe, classes: Sequence[str],
     return Detector(*models, list(classes), (recipe.side, recipe.side),
                     functools.partial(rpn_anchors, sizes=recipe.sizes,
                                       ratios=recipe.ratios))
+
+
+def _backbone(recipe):
+    if recipe.backbone == 'efficientnet-lite0':
+        return efficientnet_lite0(recipe.num_stages, recipe.num_fixed)
+    if recipe.backbone != 'resnet18' or recipe.imagenet or recipe.num_fixed:
+        raise ValueError(f'there is no such backbone: {recipe.backbone}, '
+                         f'{recipe.imagenet=}, {recipe.num_fixed=}')
+    return detection_backbone(recipe.num_stages)
 
 
 def train_recipe(recipe: Recipe, detector: Detector,
@@ -169,7 +200,8 @@ def train_recipe(recipe: Recipe, detector: Detector,
                   faster_rcnn_targets)
     if recipe.num_rois:
         targets_fn = sampled_targets(recipe.num_rois, targets_fn=targets_fn)
-    backbone, rpn_output, rcnn_output, _, _, anchor_fn = detector
+    backbone, rpn_output, rcnn_output = detector[:3]
+    anchor_fn = detector.anchor_fn
     outputs = {'rpn': rpn_output, 'rcnn': rcnn_output,
                'joint': JointOutput(rpn_output, rcnn_output)}
     batch_fns = {
@@ -193,25 +225,32 @@ def train_recipe(recipe: Recipe, detector: Detector,
 
 
 def save_detector(detector: Detector, recipe: Recipe,
-                  folder: Union[str, os.PathLike]) -> None:
+                  folder: Union[str, os.PathLike],
+                  dtype: str = 'float32') -> None:
     """Store a trained detector.
 
     Parameters
     ----------
     detector : Detector
-        The detector to store.
+        The detector to store, with its note.
     recipe : Recipe
         The recipe it was made from.
     folder : path
-        Folder for the files `detector.json` (recipe, classes, and whether
-        test mode is on) and `detector.params` (parameters); created if
-        needed.
+        Folder for the files `detector.json` (recipe, classes, note, and
+        whether test mode is on) and `detector.params` (parameters); created
+        if needed.
+    dtype : {'float32', 'float16'}
+        Type of the numbers in the file. In half precision it is half as
+        large, and each number keeps three digits.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    about = {'classes': detector.classes, 'recipe': recipe._asdict(),
-             'test_mode': test_mode()}
-    store_parameters(_models(detector).save_parameters,
+    about = {'classes': detector.classes, 'note': detector.note,
+             'recipe': recipe._asdict(), 'test_mode': test_mode()}
+    values = {name: parameter.data(parameter.list_ctx()[0]).astype(dtype)
+              for name, parameter
+              in _models(detector)._collect_params_with_prefix().items()}
+    store_parameters(lambda path: npx.save(path, values),
                      folder / 'detector.params')
     with replacing(folder / 'detector.json') as partial:
         partial.write_text(json.dumps(about, indent=1), encoding='utf-8')
@@ -242,7 +281,8 @@ def load_detector(folder: Union[str, os.PathLike],
     try:
         about = json.loads(
             (folder / 'detector.json').read_text(encoding='utf-8'))
-        recipe = Recipe(**about['recipe'])
+        # The file has all parameters: none are needed from elsewhere.
+        recipe = Recipe(**about['recipe'])._replace(imagenet=False)
         detector = make_detector(recipe, about['classes'], ctx)
         load_parameters(detector, folder / 'detector.params', ctx)
     except FileNotFoundError as error:
@@ -262,7 +302,7 @@ def load_detector(folder: Union[str, os.PathLike],
             'pictures only, and will find next to nothing. Train one with '
             '`make detector`, without D2L_TEST_MODE.', DatasetWarning,
             stacklevel=2)
-    return detector
+    return detector._replace(note=about.get('note', ''))
 
 
 def load_parameters(detector: Detector, path: Union[str, os.PathLike],
@@ -272,7 +312,8 @@ def load_parameters(detector: Detector, path: Union[str, os.PathLike],
     It must be of the recipe that the parameters were trained with. `ctx` is
     the device to load them to, the CPU if not given.
     """
-    _models(detector).load_parameters(str(path), ctx=ctx or cpu())
+    _models(detector).load_parameters(str(path), ctx=ctx or cpu(),
+                                      cast_dtype=True)
 
 
 def _models(detector):

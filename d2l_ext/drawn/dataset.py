@@ -5,7 +5,7 @@ import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import List, NamedTuple, Tuple
+from typing import List, NamedTuple, Tuple, Union
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,11 +16,12 @@ from tqdm import tqdm
 from .animals import draw_cat, draw_dog
 from .scenes import draw_scene
 
-__all__ = ['DrawnObject', 'draw_picture', 'make_drawn_set']
+__all__ = ['DrawnObject', 'draw_picture', 'is_drawn', 'make_drawn_set']
 
 CLASSES = ('cat', 'dog')
 NUM_TRAIN, NUM_VAL, NUM_TEST = 800, 300, 300
 _SEED = 2020
+_NAME = 'drawn-cats-dogs'
 # Increase it when a picture changes, so that an older set is not used.
 _VERSION = 1
 _SIZES = [(256, 256), (320, 240), (240, 320), (384, 256), (256, 384),
@@ -206,7 +207,7 @@ def make_drawn_set(folder: os.PathLike, num_train: int = NUM_TRAIN,
     sizes = {'train': num_train, 'val': num_val, 'test': num_test}
     sizes = {split: size for split, size in sizes.items() if size}
     root = folder / '-'.join(
-        [f'drawn-cats-dogs-v{_VERSION}', *map(str, sizes.values())])
+        [f'{_NAME}-v{_VERSION}', *map(str, sizes.values())])
     if root.exists():
         return root
     folder.mkdir(parents=True, exist_ok=True)
@@ -227,3 +228,8 @@ def make_drawn_set(folder: os.PathLike, num_train: int = NUM_TRAIN,
             del pictures[:size]
         os.replace(partial, root)
     return root
+
+
+def is_drawn(root: Union[str, os.PathLike]) -> bool:
+    """Whether a folder is one that `make_drawn_set` made."""
+    return Path(root).name.startswith(f'{_NAME}-v')

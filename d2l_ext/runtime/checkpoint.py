@@ -26,7 +26,7 @@ from .files import replacing
 
 __all__ = ['Checkpoint', 'interrupts_noted']
 
-VERSION = 2
+VERSION = 3
 # The errors that damaged archives raise.
 DAMAGED = (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError,
            zipfile.BadZipFile, zlib.error)
@@ -251,25 +251,35 @@ class Checkpoint:
             parameter.list_ctx()[0]).asnumpy()
             for name, parameter in named_parameters(self._models)}
 
+    def _states(self):
+        """Name, updaters and number of whatever has a momentum.
+
+        A trainer numbers its parameters in the order of MXNet's names. These
+        hold counters, which may differ when the training is resumed.
+        """
+        names = {id(parameter): name for name, parameter
+                 in named_parameters(self._models)}
+        for trainer in self._trainers:
+            for number, parameter in enumerate(trainer._params):
+                yield (f'momentum {names[id(parameter)]}', trainer._updaters,
+                       number)
+
     def _momentum(self):
         # `Trainer.save_states` would pickle.
-        return {f'momentum {number} {index}': state.asnumpy()
-                for number, trainer in enumerate(self._trainers)
-                for index, state in trainer._updaters[0].states.items()
-                if state is not None}
+        return {name: updaters[0].states[number].asnumpy()
+                for name, updaters, number in self._states()
+                if updaters[0].states.get(number) is not None}
 
     def _set_momentum(self, arrays, updates):
         for trainer, count in zip(self._trainers, updates):
             trainer.optimizer.begin_num_update = count
             trainer.optimizer.num_update = count
-        for name, value in arrays.items():
-            kind, *where = name.split(' ')
-            if kind == 'momentum':
-                number, index = map(int, where)
-                for updater in self._trainers[number]._updaters:
-                    updater.states[index] = nd.array(value)
+        for name, updaters, number in self._states():
+            if name in arrays:
+                for updater in updaters:
+                    updater.states[number] = nd.array(arrays[name])
                     # Moved to the parameter's device when it is needed.
-                    updater.states_synced[index] = False
+                    updater.states_synced[number] = False
 
 
 def _digest(dataset):

@@ -200,7 +200,8 @@ def test_from_a_folder_to_a_detector(layout, use, tmp_path, monkeypatch,
     root = use(layout)
     trains, _, sentence = check_data.forecast()
     assert trains
-    monkeypatch.setattr(train_detector, 'RECIPES', {'best': TINY})
+    monkeypatch.setattr(train_detector, 'RECIPES', {
+        'best': TINY, 'photographs': TINY})
     monkeypatch.setattr(sys, 'argv', ['train', str(tmp_path / 'model')])
     train_detector.main()
     said = capsys.readouterr().out

@@ -85,6 +85,28 @@ def test_from_the_shell(tmp_path, model):
         assert -.01 <= y <= y + h <= image['height'] + .02
 
 
+@pytest.mark.parametrize(('there', 'taken'), [
+    ('01', 0), ('1', 1), ('0', 0), ('', 0)])
+def test_your_own_detector_comes_first(tmp_path, monkeypatch, there, taken):
+    folders = [tmp_path / number for number in '01']
+    for number in there:
+        folders[int(number)].mkdir()
+        (folders[int(number)] / 'detector.json').touch()
+    monkeypatch.setattr(detect, 'DETECTORS', folders)
+    monkeypatch.setattr(sys, 'argv', ['detect.py', 'pictures'])
+    assert detect.parsed().detector == folders[taken]
+
+
+def test_it_says_how_good_the_detector_is(run, model, tmp_path):
+    write_picture(tmp_path / 'in' / 'a.jpg')
+    assert 'The detector was' not in run(tmp_path / 'in')
+    about = json.loads((model / 'detector.json').read_text())
+    (model / 'detector.json').write_text(
+        json.dumps({**about, 'note': 'trained on noise'}))
+    assert 'The detector was trained on noise.\n' in run(tmp_path / 'in')
+    (model / 'detector.json').write_text(json.dumps(about))
+
+
 def test_the_shell_says_what_is_wrong(tmp_path):
     code, _, complaint = run_tool('detect.py', tmp_path / 'none',
                                   '--detector', tmp_path)

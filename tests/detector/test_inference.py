@@ -8,10 +8,12 @@ from numpy.testing import assert_allclose
 from PIL import Image
 
 from d2l_ext.data.voc import VOCDetection
+from d2l_ext.detector import efficientnet
 from d2l_ext.detector import inference as module
 from d2l_ext.detector.recipes import (
     BEST,
     CHAPTER,
+    PHOTOGRAPHS,
     Recipe,
     load_detector,
     make_detector,
@@ -153,7 +155,8 @@ def test_a_data_set_gives_what_its_pictures_give(tmp_path, small_detector):
 
 
 @pytest.mark.parametrize('recipe', [
-    SMALL, CHAPTER, BEST, SMALL._replace(class_specific=True)])
+    SMALL, CHAPTER, BEST, PHOTOGRAPHS,
+    SMALL._replace(class_specific=True)])
 def test_a_detector_is_stored_and_loaded(tmp_path, recipe):
     recipe = recipe._replace(side=64)
     detector = make_detector(recipe, ['cat', 'dog', 'cow'])
@@ -173,6 +176,36 @@ def test_a_detector_is_stored_and_loaded(tmp_path, recipe):
         'detector.json', 'detector.params']
 
 
+def test_half_the_digits_take_half_the_space(tmp_path, monkeypatch):
+    recipe = PHOTOGRAPHS._replace(side=64)
+    detector = make_detector(recipe, ['cat', 'dog'])._replace(
+        note='trained on nothing')
+    for dtype in ('float32', 'float16'):
+        save_detector(detector, recipe, tmp_path / dtype, dtype)
+    sizes = [(tmp_path / dtype / 'detector.params').stat().st_size
+             for dtype in ('float16', 'float32')]
+    assert sizes[0] < .51 * sizes[1]
+    assert sizes[0] < 6e6
+    # It needs nothing but its own file.
+    monkeypatch.setattr(efficientnet, 'PACKAGE', 'no_such_package')
+    loaded = load_detector(tmp_path / 'float16')
+    assert loaded.note == 'trained on nothing'
+    for ours, theirs in zip(detector[:3], loaded[:3]):
+        for a, b in zip(ours.collect_params().values(),
+                        theirs.collect_params().values()):
+            assert b.dtype == b.data().dtype == 'float32'
+            # Ten binary digits; and what is next to nothing.
+            assert_allclose(b.data().asnumpy(), a.data().asnumpy(),
+                            rtol=2**-10, atol=1e-7)
+
+
+def test_recipes_name_their_backbone():
+    for wrong in (BEST._replace(backbone='resnet'),
+                  BEST._replace(num_fixed=1), BEST._replace(imagenet=True)):
+        with pytest.raises(ValueError, match='no such backbone'):
+            make_detector(wrong, ['cat'])
+
+
 def test_a_broken_detector_is_refused(tmp_path, small_detector):
     with pytest.raises(DetectorError, match='no trained detector'):
         load_detector(tmp_path)
@@ -181,7 +214,8 @@ def test_a_broken_detector_is_refused(tmp_path, small_detector):
     about = (tmp_path / 'detector.json').read_text()
     parameters = (tmp_path / 'detector.params').read_bytes()
     for broken in (about[:-20], about.replace('"side"', '"sides"'),
-                   about.replace('"num_stages": 3', '"num_stages": 4')):
+                   about.replace('"num_stages": 3', '"num_stages": 4'),
+                   about.replace('resnet18', 'resnet')):
         (tmp_path / 'detector.json').write_text(broken)
         with pytest.raises(DetectorError, match=str(tmp_path)):
             load_detector(tmp_path)

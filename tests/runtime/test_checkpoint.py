@@ -16,6 +16,7 @@ import pytest
 from helpers import ROOT, random_truth
 from mxnet import cpu, init, np, npx
 from mxnet.gluon import nn
+from mxnet.name import NameManager
 
 from d2l_ext import TrainingError
 from d2l_ext.distributed.replicas import Replicas
@@ -114,6 +115,20 @@ def test_two_interrupts_of_one_epoch(tmp_path, undisturbed):
         with pytest.raises(KeyboardInterrupt):
             train(path, Batches(stop_at), resume=True)
     assert same(train(path, resume=True), undisturbed)
+
+
+@pytest.mark.parametrize('first', [6, 8])
+def test_momentum_does_not_depend_on_names(tmp_path, undisturbed, first):
+    """MXNet counts layers, and a trainer sorts conv10 before conv9."""
+    path = tmp_path / 'run.npz'
+    with pytest.raises(KeyboardInterrupt):
+        train(path, Batches(stop_at=3))
+    with NameManager() as names:
+        for _ in range(first):
+            names.get(None, 'conv')
+        pair = models()
+    assert f'conv{first + 2}_weight' in pair[1].collect_params()
+    assert same(train(path, resume=True, pair=pair), undisturbed)
 
 
 def test_a_finished_training_is_read_at_once(tmp_path, undisturbed):

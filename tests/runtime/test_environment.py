@@ -56,8 +56,8 @@ def locked(python, text=''):
 def test_the_lock_fulfils_what_the_project_asks_for(python):
     pins = locked(python)
     extras = PROJECT['optional-dependencies']
-    for text in (PROJECT['dependencies'] + extras['cpu'] + extras['dev']
-                 + extras['book']):
+    for text in (PROJECT['dependencies'] + extras['cpu']
+                 + extras['photographs'] + extras['dev'] + extras['book']):
         requirement = Requirement(text)
         if requirement.marker and not requirement.marker.evaluate(
                 {'python_version': python}):

