@@ -98,7 +98,7 @@ teacher-edition: $(READY)  ## pack all of it, with solutions, one zip file
 # `make detector` was called, it is your own.
 DETECTORS := build/detector/detector.json
 ifeq ($(D2L_VOC_DIR)$(D2L_CLASSES),)
-DETECTORS += detectors/photographs/detector.json
+DETECTORS += tools/detectors/photographs/detector.json
 endif
 DETECTOR := $(firstword $(wildcard $(DETECTORS)) $(DETECTORS))
 

@@ -70,10 +70,10 @@ def test_a_change_has_its_tests(name, tests):
 
 @pytest.mark.parametrize(('there', 'given', 'expected'), [
     ([], {}, 'build/detector'),   # which is trained then
-    (['detectors/photographs'], {}, 'detectors/photographs'),
-    (['detectors/photographs'], {'VOC': 'my set'}, 'build/detector'),
-    (['detectors/photographs'], {'CLASSES': 'cow'}, 'build/detector'),
-    (['detectors/photographs', 'build/detector'], {}, 'build/detector'),
+    (['tools/detectors/photographs'], {}, 'tools/detectors/photographs'),
+    (['tools/detectors/photographs'], {'VOC': 'my set'}, 'build/detector'),
+    (['tools/detectors/photographs'], {'CLASSES': 'cow'}, 'build/detector'),
+    (['tools/detectors/photographs', 'build/detector'], {}, 'build/detector'),
     (['build/detector'], {'VOC': 'my set'}, 'build/detector')])
 def test_what_make_detect_takes(tmp_path, there, given, expected):
     for name in ('Makefile', 'tools/install.mk'):

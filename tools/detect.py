@@ -25,9 +25,10 @@ from d2l_ext.data.pictures import HEIC_ADVICE, find_pictures
 from d2l_ext.evaluation import coco_annotation
 from d2l_ext.plots.pictures import COLORS, ink
 
-ROOT = Path(__file__).parent.parent
+HERE = Path(__file__).parent
+ROOT = HERE.parent
 # What `make detector` trained, else the detector that comes along.
-DETECTORS = ROOT / 'build' / 'detector', ROOT / 'detectors' / 'photographs'
+DETECTORS = ROOT / 'build' / 'detector', HERE / 'detectors' / 'photographs'
 # By this, copies of an earlier run are known.
 MARK = ('Comment', 'Annotated by make detect')
 FONT = Path(get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')
