@@ -10,6 +10,7 @@ import textwrap
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from helpers import ROOT, code_cells, markdown_cells, read_notebook, tags, text
 
 import d2l_ext
@@ -168,6 +169,21 @@ def test_solutions_are_folded_on_the_page(name, tmp_path):
                    for cell in read_notebook(name)['cells'])
     assert len(folded) == expected
     assert all('olution' in fold for fold in folded)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_answers_are_folded_on_the_page(name, tmp_path):
+    content = page_of(name, tmp_path)
+    written = '\n'.join(map(text, markdown_cells(read_notebook(name))))
+    folds = BeautifulSoup(content, 'html.parser').select(
+        'details:not(.solution)')
+    assert len(folds) == written.count('<details>') > 0
+    assert '[[' not in re.sub(r'<(pre|script).*?</\1>', '', content,
+                              flags=re.S)
+    for node in folds:
+        question = node.summary.extract().get_text()
+        assert question
+        assert node.get_text(strip=True), question
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -51,6 +51,20 @@ def mathjax(notebook):
     return (package / 'static/mathjax/tex-svg.js').read_text('utf-8')
 
 
+def fold(source):
+    """Marks in place of what folds: nbconvert would close it at once."""
+    source = re.sub(r'<details>\s*<summary>(.*?)</summary>', r'[[fold \1]]',
+                    source, flags=re.S)
+    return source.replace('</details>', '[[unfold]]')
+
+
+def folded(page):
+    """A page with what folds in place of the marks."""
+    page = re.sub(r'<p>\[\[fold (.*?)\]\]</p>',
+                  r'<details><summary>\1</summary>', page, flags=re.S)
+    return page.replace('<p>[[unfold]]</p>', '</details>')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('notebook', type=Path)
@@ -66,12 +80,13 @@ def main():
     # nbconvert embeds only pictures inside the folder that it is given.
     for cell in notebook.cells:
         if cell.cell_type == 'markdown':
-            cell.source = re.sub(r'(!\[[^\]]*\]\()\.\./', r'\1', cell.source)
+            cell.source = fold(re.sub(r'(!\[[^\]]*\]\()\.\./', r'\1',
+                                      cell.source))
     page, _ = exporter.from_notebook_node(notebook, resources={
         'metadata': {'name': args.notebook.stem, 'path': str(ROOT)},
         'mathjax': mathjax(notebook)})
     with replacing(args.output) as partial:
-        partial.write_text(page, encoding='utf-8')
+        partial.write_text(folded(page), encoding='utf-8')
 
 
 if __name__ == '__main__':
