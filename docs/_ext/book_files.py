@@ -5,8 +5,6 @@ import json
 import re
 from pathlib import Path
 
-from PIL import Image
-
 # A browser that shows a page from a folder saves no file beside it, but what
 # a script hands over: book.js loads these.
 SAVE = 'saveFile({}, {});'
@@ -24,20 +22,6 @@ def complete(app, exception):
         path.with_name(f'{path.name}.js').write_text(SAVE.format(
             json.dumps(path.name), json.dumps(path.read_text('utf-8'))),
             encoding='utf-8')
-
-
-def shrink(app, exception):
-    """Let pages show pictures as WebP: a third less, and not a bit lost."""
-    if exception or app.builder.name != 'html':
-        return
-    made = Path(app.outdir)
-    for path in (made / '_images').glob('*.png'):
-        Image.open(path).save(path.with_suffix('.webp'), lossless=True,
-                              method=2)
-        path.unlink()
-    for page in made.rglob('*.html'):
-        page.write_text(re.sub(r'(_images/[^"]+)\.png"', r'\1.webp"',
-                               page.read_text('utf-8')), encoding='utf-8')
 
 
 def keep_icons(app, exception):
@@ -63,7 +47,6 @@ def drop_maps(app, exception):
 
 def setup(app):
     app.connect('build-finished', complete)
-    app.connect('build-finished', shrink)
     app.connect('build-finished', keep_icons)
     app.connect('build-finished', drop_maps)
     return {'parallel_read_safe': True, 'parallel_write_safe': True}

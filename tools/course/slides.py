@@ -11,7 +11,6 @@ LECTURER and DATE in the environment are shown on the first slide.
 import argparse
 import base64
 import html
-import io
 import json
 import os
 import re
@@ -26,7 +25,6 @@ import nbformat
 import yaml
 from jinja2 import FileSystemLoader
 from nbconvert import SlidesExporter
-from PIL import Image
 from pygments.formatters import HtmlFormatter
 
 ROOT = Path(__file__).parents[2]
@@ -255,14 +253,6 @@ def font_faces():
                   r"url\('([^']*\.woff)'\)[^;]*", embed, style)
 
 
-def webp(data):
-    """A picture in base64 in a form that takes a third less than PNG."""
-    made = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(data))).save(
-        made, 'WEBP', lossless=True, method=2)
-    return base64.b64encode(made.getvalue()).decode()
-
-
 def page_of(name, notes=True):
     """One deck as one page, reveal.js and pictures included."""
     exporter = SlidesExporter(
@@ -270,7 +260,6 @@ def page_of(name, notes=True):
         extra_loaders=[FileSystemLoader(DECKS)])
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     exporter.exclude_anchor_links = True
-    exporter.register_filter('webp', webp)
     scripts = [REVEAL / 'dist/reveal.js', REVEAL / 'plugin/notes/notes.js']
     styles = [REVEAL / 'dist/reset.css', REVEAL / 'dist/reveal.css',
               DECKS / 'deck.css']
