@@ -35,7 +35,7 @@ def test_a_run_that_is_another(change):
                 if 'image/png' in output.data]
     if change == 'text':
         text = outputs(run, 'stdout')[-1]
-        text.text = text.text.replace('0', '1')
+        text.text = text.text.swapcase()
     elif change == 'picture':
         pictures[0].data['image/png'] = pictures[1].data['image/png']
     elif change == 'missing':
