@@ -247,7 +247,10 @@ def page_of(problems, show_hidden=False, **answers):
              for name in ASSIGNMENT.tests}
     one = Submission('Eva <b>', [], [], answers, [], True)
     row = {**dict.fromkeys(TASKS, 1.), 'total': 5., 'of': 25}
-    return feedback.page(one, row, tests, None, ASSIGNMENT, show_hidden)
+    return feedback.page(
+        one, row, {'tests': tests, 'remarks': [
+            'iou: NameError: no <such> name', 'nearly the same as Adam']},
+        None, ASSIGNMENT, show_hidden)
 
 
 def test_a_page_says_in_words_what_went_wrong():
@@ -256,6 +259,8 @@ def test_a_page_says_in_words_what_went_wrong():
     assert '<b>Tested:</b> Boxes that overlap' in page
     assert '<b>Went wrong:</b> They share 1 of 7 squares.' in page
     assert page.count('nothing, all tests pass<') == 3
+    assert page.count('NameError: no &lt;such&gt; name') == 1
+    assert 'Adam' not in page
     assert '<svg' in page
     assert 'Eva &lt;b&gt;' in page
 

@@ -10,6 +10,9 @@ from marks import task_of
 from markupsafe import Markup, escape
 
 COLOURS = '#0072b2', '#d55e00'
+CAPTIONS = {'iou': 'Boxes of a (blue) and of b (orange).',
+            'nms': 'The boxes, by their index.',
+            'label_anchors': 'Objects (blue) and anchors (orange).'}
 SIDE, EDGE = 260, 24
 
 
@@ -53,11 +56,14 @@ def picture(call):
             f'<rect x="{x1:.1f}" y="{y1:.1f}" width="{x2 - x1:.1f}" '
             f'height="{y2 - y1:.1f}" fill="{colour}" fill-opacity=".12" '
             f'stroke="{colour}" stroke-width="2"/>'
-            f'<text x="{x1 + 4:.1f}" y="{y2 - 5:.1f}">{label}</text>')
+            # Boxes that begin at one place have names beside each other.
+            f'<text x="{x1 + 4 + 12 * (len(drawn) % 5):.1f}" '
+            f'y="{y2 - 5:.1f}">{label}</text>')
     side = SIDE + 2 * EDGE
     return Markup(
-        f'<svg viewBox="0 0 {side} {side}" width="{side}" role="img" '
-        f'aria-label="The boxes of a test">{"".join(drawn)}</svg>')
+        f'<figure><svg viewBox="0 0 {side} {side}" width="{side}" role="img" '
+        f'aria-label="The boxes of a test">{"".join(drawn)}</svg>'
+        f'<figcaption>In a test: {CAPTIONS[name]}</figcaption></figure>')
 
 
 def of_test(name, result, assignment, show_hidden):
@@ -67,7 +73,8 @@ def of_test(name, result, assignment, show_hidden):
     """
     problem, stub = result['problem'], assignment.stubs[name]
     hint = re.split(' You return\n| The shape is ', problem)[0]
-    return {'about': assignment.about(name),
+    about = assignment.about(name)
+    return {'about': about[0].upper() + about[1:], 'hint': hint,
             'points': assignment.points[name],
             'problem': problem if show_hidden or hint in stub else hint,
             'trace': result['trace'],
@@ -87,15 +94,15 @@ def of_task(task, results, assignment, show_hidden):
     calls = results[seen]['calls']
     return {
         'tested': '; '.join(map(assignment.about, names)),
-        'problem': wrong[0]['problem'].split('\n')[0] if wrong
+        'problem': wrong[0]['hint'].split('\n')[0] if wrong
         else 'nothing, all tests pass',
         'picture': picture(calls[-1 if seen in failed else 0])
         if calls else '', 'wrong': wrong}
 
 
-def page(submission, row, results, given, assignment, show_hidden):
-    """The page of a student: results are those of `marks.run_tests`."""
-    tasks = []
+def page(submission, row, result, given, assignment, show_hidden):
+    """The page of a student: the result is one of `grade.grade_one`."""
+    results, tasks = result['tests'], []
     for task, most in assignment.tasks.items():
         points = row[task]
         about = {'name': task, 'answer': submission.answers.get(task),
@@ -103,6 +110,9 @@ def page(submission, row, results, given, assignment, show_hidden):
                  else f'{points:g} of {most:g}'}
         if task != assignment.open:
             about.update(of_task(task, results, assignment, show_hidden))
+            about['cell'] = [remark.split(': ', 1)[1] for remark
+                             in result['remarks']
+                             if remark.startswith(f'{task}: ')]
             if not about['answer'] and len(about['wrong']) == sum(
                     task_of(name) == task for name in assignment.tests):
                 about.update(problem='the cell is as it was handed out',

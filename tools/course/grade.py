@@ -147,7 +147,7 @@ class Grades:
         result = self._results[one.student]
         if one.found and result['tests']:
             page = feedback.page(
-                one, self.row(one), result['tests'],
+                one, self.row(one), result,
                 self._given.get(one.student), self._assignment,
                 bool(os.environ.get('SHOW_HIDDEN')))
             write_whole(self._path(one, 'feedback'), page.encode())
