@@ -133,6 +133,8 @@ def test_figures_have_the_pixels_of_sharp_screens(tmp_path):
     image = Image.open(io.BytesIO(base64.b64decode(output.data['image/png'])))
     shown = output.metadata['image/png']
     assert image.size == (2 * shown['width'], 2 * shown['height'])
+    assert image.mode == 'P'   # a palette, with white paper
+    assert image.convert('RGB').getpixel((0, 0)) == (255, 255, 255)
 
 
 SLOW = """import pathlib, time
