@@ -122,14 +122,16 @@ def test_a_notebook_of_another_machine(tmp_path):
 
 
 def test_figures_have_the_pixels_of_sharp_screens(tmp_path):
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
-        'import d2l_ext\nfrom matplotlib import pyplot as plt\n'
-        'plt.subplots(figsize=(2, 1))\nplt.show()')])
+    # Matplotlib's way to the notebook is ready after the first cell.
+    notebook = nbformat.v4.new_notebook(cells=[
+        nbformat.v4.new_code_cell(source) for source in (
+            'import d2l_ext\nfrom matplotlib import pyplot as plt',
+            'plt.subplots(figsize=(2, 1))\nplt.show()')])
     nbformat.write(notebook, tmp_path / 'a.ipynb')
     subprocess.run(
         [sys.executable, str(ROOT / 'tools' / 'run_notebook.py'),
          str(tmp_path / 'a.ipynb'), str(tmp_path / 'b.ipynb')], check=True)
-    output, = nbformat.read(tmp_path / 'b.ipynb', 4).cells[0].outputs
+    output, = nbformat.read(tmp_path / 'b.ipynb', 4).cells[1].outputs
     image = Image.open(io.BytesIO(base64.b64decode(output.data['image/png'])))
     shown = output.metadata['image/png']
     assert image.size == (2 * shown['width'], 2 * shown['height'])
