@@ -134,7 +134,8 @@ def test_figures_have_the_pixels_of_sharp_screens(tmp_path):
     output, = nbformat.read(tmp_path / 'b.ipynb', 4).cells[1].outputs
     image = Image.open(io.BytesIO(base64.b64decode(output.data['image/png'])))
     shown = output.metadata['image/png']
-    assert image.size == (2 * shown['width'], 2 * shown['height'])
+    assert (image.width // 2, image.height // 2) == (
+        shown['width'], shown['height'])
     assert image.mode == 'P'   # a palette, with white paper
     assert image.convert('RGB').getpixel((0, 0)) == (255, 255, 255)
 
