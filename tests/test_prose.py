@@ -49,6 +49,8 @@ def measured():
     found = list(numbers((ROOT / 'docs' / 'results.md').read_text('utf-8')))
     for path in ROOT.glob('docs/results/*.json'):
         found += values(json.loads(path.read_text('utf-8')))
+    for path in ROOT.glob('tools/detectors/*/detector.json'):
+        found += numbers(json.loads(path.read_text('utf-8'))['note'])
     for path in ROOT.glob('notebooks/*.ipynb'):
         found += numbers(outputs(read_notebook(path.name)))
     return found

@@ -97,7 +97,7 @@ class Recipe(NamedTuple):
 CHAPTER = Recipe()
 #: The chapter with one rate tuned: that of the backbone in step 2.
 TUNED = Recipe(steps=(Step('rpn', 3, .5, .5), Step('rcnn', 3, .1, .1)))
-#: The recipe of `make detect`: stride 16, RoIAlign, joint training.
+#: The recipe of the solutions: stride 16, RoIAlign, joint training.
 BEST = Recipe(steps=(Step('joint', 6, .4, .4),), batch_size=8, num_stages=3,
               pooling='align', pooled_size=4, num_hidden=256, num_rois=32)
 #: The recipe of `make detector` for photographs: BEST from ImageNet's

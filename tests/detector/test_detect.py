@@ -1,6 +1,7 @@
 """`make detect`: every picture that can be read, whatever lies beside it."""
 import json
 import os
+import re
 import sys
 
 import detect
@@ -13,7 +14,12 @@ from pycocotools.coco import COCO
 
 from d2l_ext.data import pictures
 from d2l_ext.detector.inference import Detection
-from d2l_ext.detector.recipes import Recipe, make_detector, save_detector
+from d2l_ext.detector.recipes import (
+    Recipe,
+    load_detector,
+    make_detector,
+    save_detector,
+)
 from d2l_ext.errors import DatasetError
 
 SMALL = Recipe(side=64, num_stages=3, pooling='align', num_hidden=8)
@@ -55,6 +61,19 @@ def write_picture(path, size=(60, 40), **options):
 
 def read(output, name='detections.json'):
     return json.loads((output / name).read_text())
+
+
+def test_the_detector_that_comes_along():
+    """It is small, needs nothing else, and says how good it is."""
+    folder = detect.DETECTORS[1]
+    assert (folder / 'detector.params').stat().st_size < 6e6
+    detector = load_detector(folder)
+    assert detector.classes == ['cat', 'dog']
+    assert re.fullmatch(r'trained on \d+ pictures with \d+ cat, \d+ dog; its '
+                        r'mAP@0\.5 is 0\.\d+ on \d+ others', detector.note)
+    for model in detector[:3]:
+        for parameter in model.collect_params().values():
+            assert float(abs(parameter.data()).max()) < 1e4, parameter.name
 
 
 def test_from_the_shell(tmp_path, model):
