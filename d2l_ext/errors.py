@@ -3,7 +3,7 @@ from typing import Iterable
 
 __all__ = ['ChapterError', 'CheckpointError', 'CheckpointWarning',
            'DatasetError', 'DatasetWarning', 'DetectorError', 'DeviceError',
-           'DeviceWarning', 'PretrainedError', 'TrainingError', 'some_of']
+           'DeviceWarning', 'PretrainedError', 'TrainingError']
 
 
 class ChapterError(Exception):

@@ -87,7 +87,7 @@ def test_what_make_detect_takes(tmp_path, there, given, expected):
     environment = {key: value for key, value in os.environ.items()
                    if key not in ('D2L_VOC_DIR', 'D2L_CLASSES')}
     done = subprocess.run(
-        ['make', '-f', 'show.mk', 'show', *(
+        ['make', '--no-print-directory', '-f', 'show.mk', 'show', *(
             f'{name}={value}' for name, value in given.items())],
         cwd=tmp_path, capture_output=True, text=True, check=True,
         env=environment)

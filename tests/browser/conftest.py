@@ -22,8 +22,10 @@ def heard(browser):
         context.on('console', lambda message: message.type in (
             'error', 'warning') and faults.append(message.text))
         context.on('weberror', lambda fault: faults.append(str(fault.error)))
-        context.on('requestfailed', lambda request: faults.append(
-            f'failed: {request.url}'))
+        # What is still on its way when a page is closed is aborted.
+        context.on('requestfailed', lambda request: (
+            request.failure == 'net::ERR_ABORTED' or faults.append(
+                f'failed: {request.url}')))
         context.on('request', lambda request: request.url.startswith(
             ('file:', 'data:', 'about:', 'blob:')) or faults.append(
                 f'asked for: {request.url}'))

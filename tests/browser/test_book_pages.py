@@ -90,7 +90,7 @@ def test_every_page_in_every_shape(visit, book, serious):
         formulas += set_formulas(page)
         for scheme in ('light', 'dark'):
             page.emulate_media(color_scheme=scheme)
-            assert page.evaluate(THEME) == scheme
+            page.wait_for_function(f'{THEME} === "{scheme}"')
             found += [(name, width, scheme, part)
                       for width in WIDTHS for part in cut(page, width)]
         ground, behind = grounds(page)

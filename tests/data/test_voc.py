@@ -214,7 +214,7 @@ def test_a_missing_or_broken_picture_is_named(copy):
 
 
 def test_test_mode_takes_a_part(devkit, monkeypatch):
-    monkeypatch.setitem(voc.TEST_MODE_PICTURES, 'train', 5)
+    monkeypatch.setattr(voc, 'TEST_MODE_PICTURES', 5)
     assert len(voc.VOCDetection(devkit, 'train', 32, 32)) == 5
     monkeypatch.setenv('D2L_TEST_MODE', '0')
     assert len(voc.VOCDetection(devkit, 'train', 32, 32)) == 8

@@ -140,11 +140,16 @@ def excerpt(source, start, end):
 def local_links(source):
     """Markdown whose links lead to other decks, or are none.
 
+    What has no deck is not linked either.
+
     nbconvert embeds no picture from outside of the folder that it is told.
     """
     source = re.sub(r'(!\[[^\]]*\]\()\.\./', r'\1', source)
     source = re.sub(r'(?<!!)\[([^\]]+)\]\((?:#|\.\./)[^)]*\)', r'\1', source)
-    return re.sub(r'\]\(([\w-]+)\.ipynb\)', r'](\1.html)', source)
+    return re.sub(
+        r'(?<!!)\[([^\]]+)\]\(([\w-]+)\.ipynb\)', lambda link: (
+            f'[{link[1]}]({link[2]}.html)' if link[2] in SECTIONS else
+            link[1]), source)
 
 
 def markdown(source, kind, attachments=None, **data):
