@@ -159,7 +159,7 @@ def test_ties_go_to_the_first():
 
 
 @pytest.mark.parametrize('number', [-2, -3, -9])
-def test_difficult_objects_are_neither_objects_nor_background(number):
+def test_difficult_objects_are_ignored(number):
     """What overlaps one of them by the threshold or more is ignored."""
     anchors = np.array([[0, 0, .5, .5], [0, 0, .5, .2], [0, 0, .5, .1],
                         [.6, .6, 1, 1], [.5, .5, 1, 1]]).T
