@@ -20,6 +20,8 @@ document.addEventListener('DOMContentLoaded', () => {
   }
   markScrolling();
   addEventListener('resize', markScrolling);
+  // Letters of another font have other widths.
+  document.fonts.ready.then(markScrolling);
   // Formulas are set after the page is there.
   addEventListener('load', () =>
     window.MathJax?.startup?.promise?.then(markScrolling));
