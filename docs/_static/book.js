@@ -19,7 +19,9 @@ document.addEventListener('DOMContentLoaded', () => {
     button.download = '';
   }
   markScrolling();
-  addEventListener('resize', markScrolling);
+  // It gets wider and narrower after the window did, too.
+  new ResizeObserver(markScrolling).observe(
+    document.querySelector('.bd-article') ?? document.body);
   // Letters of another font have other widths.
   document.fonts.ready.then(markScrolling);
   // Formulas are set after the page is there.
