@@ -115,10 +115,10 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
     if ground_truth.shape[1] == 0:   # one row of padding: no object, either
         ground_truth = np.full((batch_size, 1, 5), -1., ctx=anchors.ctx)
     classes, boxes = np.split(ground_truth, [1], axis=2)
-    # All others have no area there, and overlap nothing.
-    difficult = _overlaps(boxes * (classes < -1), anchors).max(axis=1)
-    boxes = boxes * (classes >= 0)
-    owner, overlap = _match(boxes, anchors)
+    overlaps = nd.contrib.box_iou(                          # (B, m, n)
+        boxes.as_nd_ndarray(), anchors.T.as_nd_ndarray()).as_np_ndarray()
+    difficult = (overlaps * (classes < -1)).max(axis=1)
+    owner, overlap = _match(overlaps * (classes >= 0))
     positive = (overlap > pos_iou).astype('float32')
     background = sample((overlap < neg_iou) & (difficult < neg_iou),
                         neg_pos_ratio * np.maximum(positive.sum(axis=1), 1))
@@ -127,23 +127,16 @@ def label_anchors(ground_truth: np.ndarray, anchors: np.ndarray,
     return labels, _offsets(boxes, anchors, owner, positive)
 
 
-def _overlaps(boxes, anchors):
-    """IoU of every object with every anchor, (B, m, n)."""
-    return nd.contrib.box_iou(
-        boxes.as_nd_ndarray(), anchors.T.as_nd_ndarray()).as_np_ndarray()
-
-
-def _match(boxes, anchors):
-    """Object of each anchor and their IoU, both of shape (B, n).
+def _match(overlaps):
+    """Object of each anchor and their IoU, both (B, n), from (B, m, n).
 
     If the anchor is the best one of that object, the IoU is multiplied by
     `CLAIM`.
     """
-    overlaps = _overlaps(boxes, anchors)
     # An object claims the anchor that it overlaps most, or the first of
     # several; if it overlaps none, the product remains zero.
     claims = overlaps * npx.one_hot(overlaps.argmax(axis=2),
-                                    anchors.shape[1], CLAIM, 1)
+                                    overlaps.shape[2], CLAIM, 1)
     owner = claims.argmax(axis=1)
     return owner, npx.pick(claims, owner, axis=1)
 
