@@ -143,9 +143,9 @@ BREAKS = [
          'valid_thresh=0')),
     Break('test_boxes_without_area_are_no_objects', 'd2l_ext/anchors.py',
           'claims = overlaps * npx.one_hot(overlaps.argmax(axis=2),\n'
-          '                                    anchors.shape[1], CLAIM, 1)',
+          '                                    overlaps.shape[2], CLAIM, 1)',
           'claims = overlaps + npx.one_hot(overlaps.argmax(axis=2),\n'
-          '                                    anchors.shape[1], CLAIM, 0)'),
+          '                                    overlaps.shape[2], CLAIM, 0)'),
     Break('test_another_number_of_classes_is_told', 'd2l_ext/runtime/run.py',
           'if made_for != len(classes):', 'if False:'),
     Break('test_other_pictures_are_refused', 'd2l_ext/runtime/checkpoint.py',
