@@ -11,18 +11,19 @@ from assignments import CourseError
 BY_HAND = 'points-by-hand.csv'
 # A spreadsheet would compute what begins like this, also behind a character
 # that it takes for the end of a cell.
-FORMULA = re.compile(r"(^|[;\t\r\n])(?=\s*[=+\-@])")
+START, SIGN = r'(^|[;\t\r\n])', r'(?=\s*[=+\-@])'
 LETTERS = 30_000    # a cell of Excel takes 32,767
 
 
 def safe(value):
     """A value that no spreadsheet takes for a formula."""
-    return FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
+    return re.sub(START + SIGN, r"\1'", value) if isinstance(
+        value, str) else value
 
 
 def as_written(text):
     """Text as it was before it was made safe."""
-    return re.sub(r"(^|[;\t\r\n])'(?=\s*[=+\-@])", r'\1', text)
+    return re.sub(f"{START}'{SIGN}", r'\1', text)
 
 
 def write_whole(path, content):
