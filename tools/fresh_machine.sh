@@ -58,9 +58,9 @@ for file in /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
 		cp -L "$file" "$root$file"
 	fi
 done
-rm -rf "$root/root/chapter"
-git clone --quiet --no-hardlinks . "$root/root/chapter"
+rm -rf "$root/srv/chapter"
+git clone --quiet --no-hardlinks . "$root/srv/chapter"
 for command; do
 	echo "== $suite: $command"
-	inside bash -c "cd ~/chapter && time $command"
+	inside bash -c "cd /srv/chapter && time $command"
 done

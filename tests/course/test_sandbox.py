@@ -119,7 +119,7 @@ def test_the_environment_is_as_it_was(attacked):
 
 
 PROBE = '''
-import os
+import os, tempfile
 def probe(number):
     def tried(what):
         try:
@@ -129,7 +129,7 @@ def probe(number):
     return [tried(lambda: os.listdir({root!r} + '/docs')),
             tried(lambda: open('/usr/probe', 'w')),
             tried(lambda: open({python!r} + '/probe', 'w')),
-            tried(lambda: open('/tmp/probe', 'w')),
+            tried(lambda: open(tempfile.gettempdir() + '/probe', 'w')),
             tried(lambda: open('/proc/sys/kernel/core_pattern', 'w')),
             float(len([n for n in os.listdir('/proc') if n.isdigit()]) < 9),
             float(os.path.exists(os.path.expanduser('~/.bashrc'))),
