@@ -268,15 +268,18 @@ def letters(formula):
 
 
 def test_the_table_of_symbols_has_every_letter():
-    """Those of formulas, on lines of their own and within the text."""
+    """Those of formulas, and those that the text sets in italics."""
     table = (ROOT / 'docs' / 'reference' / 'symbols.md').read_text('utf-8')
     listed = set().union(*(letters(row) for row in re.findall(
         r'^\| (\$.*?\$) \|', table, re.M)))
+    greek = {'λ': 'lambda', 'η': 'eta'}
     notebooks = [*(ROOT / 'notebooks').glob('*.ipynb'), assignments.SOURCE]
     seen = set()
     for path in notebooks:
         used = set()
         for cell in markdown_cells(read_notebook(path)):
+            used |= {greek.get(letter, letter) for letter in re.findall(
+                r'(?<![\w*\\])\*([^\W\d_])\*(?!\*)', text(cell))}
             for formula in re.findall(r'\$\$?(.+?)\$\$?', text(cell), re.S):
                 used |= letters(formula)
         assert used <= listed, path.name
