@@ -68,11 +68,11 @@ class Recipe(NamedTuple):
     'efficientnet-lite0', of which `num_stages` is the number of groups. It
     starts from ImageNet's parameters if `imagenet`, and its first
     `num_fixed` parts do not learn. `sizes` and `ratios` are those of the
-    anchors.
-    `pooling`, `pooled_size`, `num_hidden` and `class_specific` describe the
-    `RoIHead`. `lambd` is the weight of the localisation loss. The second
-    stage is trained on `num_rois` proposals of an image (None: all that are
-    not ignored), which include the ground truth if `add_truth`.
+    anchors. `pooling`, `pooled_size`, `num_hidden` and `class_specific`
+    describe the `RoIHead`. `lambd` is the weight of the localisation loss.
+    The second stage is trained on `num_rois` proposals of an image (None:
+    all that are not ignored), which include the ground truth if
+    `add_truth`.
     """
     steps: Tuple[Step, ...] = (Step('rpn', 3, .5, .5),
                                Step('rcnn', 3, .01, .1))
