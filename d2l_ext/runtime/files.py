@@ -46,8 +46,8 @@ def store_parameters(save: Callable, path: Union[str, os.PathLike],
                      *arguments) -> None:
     """Store the parameters of a model completely, or not at all.
 
-    `save` is the model's method `save_parameters`, which gets the name of a
-    file and `arguments`. Raises `CheckpointError` if the file can't be
+    `save` gets the name of a file and `arguments`, as a model's method
+    `save_parameters` does. Raises `CheckpointError` if the file can't be
     written, for instance on a full disk; `path` is then unchanged.
     """
     try:
