@@ -68,7 +68,10 @@ def tags(cell):
 
 def settle(page):
     """Wait until a page has answered to a new size of the window."""
-    page.evaluate('new Promise(done => requestAnimationFrame('
-                  '() => requestAnimationFrame(done)))')
+    frames = ('new Promise(done => requestAnimationFrame('
+              '() => requestAnimationFrame(done)))')
+    page.evaluate(frames)
     # Whatever slides in or out has done so.
     page.evaluate('document.getAnimations().forEach(part => part.finish())')
+    # What watches the sizes of others hears of that in the next frame.
+    page.evaluate(frames)
