@@ -151,7 +151,8 @@ def test_nbval_objects_to_a_changed_number(tmp_path, old, new, passes):
     wanted = [c for c in code_cells(CHAPTER)
               if c['metadata'].get('source_cell') in (3, 4)]
     setup = nbformat.v4.new_code_cell(
-        'from mxnet import np, npx\nnpx.set_np()', execution_count=1)
+        'import d2l_ext\nfrom mxnet import np, npx\nnpx.set_np()',
+        execution_count=1)
     notebook = nbformat.v4.new_notebook(
         cells=[setup, *map(nbformat.from_dict, wanted)],
         metadata=CHAPTER['metadata'])

@@ -38,10 +38,13 @@ if ! test -e "$root/debootstrapped"; then
 	debootstrap --variant=minbase "$suite" "$root" ${MIRROR:+"$MIRROR"}
 	touch "$root/debootstrapped"
 fi
-for folder in /proc /dev /dev/shm; do
+# The root is a mount of its own: sandboxes are made in no other.
+for folder in '' /proc /sys /dev /dev/shm; do
 	mkdir -p "$root$folder"
 	case $folder in
+		'') mount --bind "$root" "$root" ;;
 		/proc) mount -t proc proc "$root$folder" ;;
+		/sys) mount -t sysfs -o ro sysfs "$root$folder" ;;
 		/dev) mount --bind /dev "$root$folder" ;;
 		*) mount -t tmpfs tmpfs "$root$folder" ;;
 	esac

@@ -1,6 +1,8 @@
 """The assignment: what is handed out, and what is asked."""
 import json
 import re
+import subprocess
+import sys
 
 import assignments
 import nbformat
@@ -42,6 +44,11 @@ def test_lines_fit_on_a_page():
     for code in SOURCE_CELLS.values():
         if 'Without rule 2' not in code:
             assert max(map(len, code.splitlines())) <= 79
+
+
+def test_the_first_cell_needs_nothing_before_it():
+    """MXNet alone cannot be imported beside NumPy 2."""
+    subprocess.run([sys.executable, '-c', SOURCE_CELLS['setup']], check=True)
 
 
 def test_the_grader_knows_what_students_get(released):

@@ -172,7 +172,7 @@ MISTAKES = {
     'rule 2 gives way': ('label_anchors', 'if row.max() > 0',
                          'if row.max() >= neg_iou', 5),
     'not greater': ('label_anchors', 'best > pos_iou', 'best >= pos_iou', 5),
-    'one channel': ('roi_pool', 'result[:, i, j]', 'result[0, i, j]', 4),
+    'one channel': ('roi_pool', 'result[:, i, j]', 'result[:1, i, j]', 4),
     'windows of fixed size': (
         'roi_pool', '-(-(i + 1) * h // height)', '(i + 1) * h // height', 1),
     'square outputs': ('roi_pool', '(-(j + 1) * w // width)',

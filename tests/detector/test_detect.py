@@ -262,11 +262,11 @@ def test_an_interrupted_run_keeps_what_it_found(run, tmp_path, monkeypatch):
 
 def test_boxes_and_names_are_drawn():
     picture = Image.new('RGB', (200, 150), 'white')
-    item = Detection('safety vest', .87, (30., 40., 120., 110.))
+    item = Detection('safety vest', .87, (30., 40., 160., 110.))
     copy = detect.annotated(picture, [item], CLASSES)
     changed = numpy.argwhere((numpy.asarray(copy) != 255).any(axis=2))
     assert changed.min(axis=0).tolist() == [40, 30]
-    assert changed.max(axis=0).tolist() == [110, 120]
+    assert changed.max(axis=0).tolist() == [110, 160]
     assert (numpy.asarray(picture) == 255).all()
     inside = numpy.asarray(copy)[70:100, 50:100]
     assert (inside == 255).all()

@@ -27,9 +27,9 @@ ENVIRONMENT = {**os.environ, 'D2L_TEST_MODE': '1', 'MPLBACKEND': 'agg',
 
 def train(folder, epochs, side):
     """The training, in the process that is killed."""
+    import d2l_ext as d2l  # isort: skip
     from mxnet import npx
 
-    import d2l_ext as d2l
     npx.set_np()
     npx.random.seed(1)
     recipe = d2l.Recipe(side=side, batch_size=8, num_stages=2, steps=(

@@ -180,8 +180,9 @@ def test_an_empty_environment(tmp_path):
                  '3.13. Should it fail:')])
 def test_a_python_that_nobody_tried(tmp_path, version, expected):
     environment = Environment(tmp_path, **GOOD)
-    (environment.site / 'sitecustomize.py').write_text(
-        f'import sys\nsys.version_info = {(*version, "final", 0)}\n')
+    # A `sitecustomize` of the system, as Debian has one, would come first.
+    (environment.site / 'version.pth').write_text(
+        f'import sys; sys.version_info = {(*version, "final", 0)}\n')
     said = environment.doctor()
     assert (f'{expected}\n    rm -rf .venv && '
             'make setup PYTHON=/path/to/python3.13') in said

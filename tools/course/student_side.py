@@ -12,6 +12,7 @@ import signal
 import sys
 import traceback
 
+import d2l_ext  # noqa: F401, isort: skip (lets MXNet work with NumPy 2)
 import numpy
 from IPython.core.interactiveshell import InteractiveShell
 from mxnet import np, npx
