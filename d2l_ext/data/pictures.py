@@ -112,8 +112,8 @@ def find_pictures(path: Union[str, os.PathLike],
         there = ', '.join(f'{len(files)} {kind}' for kind, files
                           in others.items()) or 'nothing'
         advice = f' {HEIC_ADVICE}' if 'HEIC pictures' in others else ''
-        raise DatasetError(f'{path}: there is no picture in this folder, but '
-                           f'{there}.{advice}')
+        raise DatasetError(f'{path}: there is no picture in this folder; '
+                           f'there is {there}.{advice}')
     return pictures, dict(others)
 
 
