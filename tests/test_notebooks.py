@@ -3,6 +3,7 @@
 `compare_outputs.py` compares outputs with those of a new run.
 """
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -153,16 +154,21 @@ def test_exercises_have_solutions(name):
     assert set(map(int, solved)) >= set(range(1, len(exercises) + 1))
 
 
-def page_of(name, folder):
-    page = folder / 'page.html'
-    subprocess.run([sys.executable, ROOT / 'tools' / 'export_html.py',
-                    ROOT / 'notebooks' / name, page], check=True)
-    return page.read_text('utf-8')
+@pytest.fixture(scope='module')
+def page_of(tmp_path_factory):
+    """The page of a notebook, which is made once."""
+    @functools.cache
+    def page_of(name):
+        page = tmp_path_factory.mktemp('pages') / 'page.html'
+        subprocess.run([sys.executable, ROOT / 'tools' / 'export_html.py',
+                        ROOT / 'notebooks' / name, page], check=True)
+        return page.read_text('utf-8')
+    return page_of
 
 
 @pytest.mark.parametrize('name', SECTIONS)
-def test_solutions_are_folded_on_the_page(name, tmp_path):
-    content = page_of(name, tmp_path)
+def test_solutions_are_folded_on_the_page(name, page_of):
+    content = page_of(name)
     folded = re.findall(r'<details class="solution">.*?</details>', content,
                         re.S)
     expected = sum('solution' in tags(cell)
@@ -172,8 +178,8 @@ def test_solutions_are_folded_on_the_page(name, tmp_path):
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_answers_are_folded_on_the_page(name, tmp_path):
-    content = page_of(name, tmp_path)
+def test_answers_are_folded_on_the_page(name, page_of):
+    content = page_of(name)
     written = '\n'.join(map(text, markdown_cells(read_notebook(name))))
     folds = BeautifulSoup(content, 'html.parser').select(
         'details:not(.solution)')
@@ -187,9 +193,9 @@ def test_answers_are_folded_on_the_page(name, tmp_path):
 
 
 @pytest.mark.parametrize('name', NAMES)
-def test_a_page_holds_what_it_shows(name, tmp_path):
+def test_a_page_holds_what_it_shows(name, page_of):
     """Nothing is fetched, neither from a network nor from other files."""
-    content = page_of(name, tmp_path)
+    content = page_of(name)
     assert not re.search(r'<(?:script|img|link)[^>]+(?:src|href)="(?!data:|")',
                          content)
 
