@@ -12,7 +12,7 @@ import nbformat
 import numpy
 from assignments import SOURCE
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
-from sandbox import BUSY, LostError, pack, unpack
+from sandbox import LostError, at_most, pack, unpack
 from submissions import readable
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -94,13 +94,13 @@ class Session:
     start : callable
         Makes a sandbox.
     seconds : float
-        Limit of computing for a cell; twenty times as long may all take.
+        Limit of computing for a cell.
     """
 
     def __init__(self, cells, start, seconds):
         self._cells, self._start, self.seconds = cells, start, seconds
-        self._left, self._sandbox, self._errors = 20 * seconds, None, {}
-        self.arrays = 'mxnet'
+        self._left = 10 * at_most(seconds)
+        self._sandbox, self._errors, self.arrays = None, {}, 'mxnet'
 
     def ready(self):
         """Have a sandbox in which the cells have run, but for deadly ones."""
@@ -191,7 +191,7 @@ def run_test(assignment, name, session, arrays, helpers, seed):
         return call
     try:
         session.ready()
-        end = time.monotonic() + BUSY * session.seconds
+        end = time.monotonic() + at_most(session.seconds)
         exec(assignment.tests[name], {
             **assignment.common, **{function: stand_in(function)
                                     for function in assignment.code},
