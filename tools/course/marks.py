@@ -10,11 +10,9 @@ from itertools import product
 
 import nbformat
 import numpy
-from assignments import SOURCE
-from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+from assignments import SOURCE, for_students
 from sandbox import LostError, at_most, pack, unpack
 from submissions import readable
-from traitlets.config.loader import PyFileConfigLoader
 
 
 def task_of(name):
@@ -40,14 +38,10 @@ class Assignment:
     """
 
     def __init__(self):
-        raw, clean = nbformat.read(SOURCE, 4), nbformat.read(SOURCE, 4)
-        config = PyFileConfigLoader('nbgrader_config.py', str(
-            SOURCE.parents[2])).load_config()
-        for kind in ClearSolutions, ClearHiddenTests:
-            clean, _ = kind(config=config).preprocess(clean, {})
         self.tasks, self.points, self.code, self.tests = {}, {}, {}, {}
         self.stubs, self.ids, self.prose = {}, {}, set()
-        for cell, handed_out in zip(raw.cells, clean.cells):
+        for cell, handed_out in zip(nbformat.read(SOURCE, 4).cells,
+                                    for_students().cells):
             about = cell.metadata.get('nbgrader')
             if not about:
                 self.prose.add(cell.source.strip())
