@@ -1,8 +1,4 @@
-"""How nbgrader makes the assignment.
-
-tools/course/assignments.py copies this file and the source beside it into a
-course folder below build/, where nbgrader finds it by its name.
-"""
+"""How nbgrader makes the assignment: tools/course/assignments.py reads it."""
 c = get_config()
 
 c.CourseDirectory.course_id = 'faster-rcnn'

@@ -62,6 +62,13 @@ def test_nothing_is_written_at_home(released, home):
     assert not list(home.iterdir())
 
 
-def test_nbgrader_failing_is_told(tmp_path):
-    with pytest.raises(CourseError, match='generate_assignment failed'):
-        assignments.nbgrader(tmp_path, 'generate_assignment', 'nothing')
+@pytest.mark.parametrize(('old', 'new', 'told'), [
+    ('### END SOLUTION', '', 'solution'),
+    ('"grade_id": "nms"', '"grade_id": "iou"', 'Duplicate grade id')])
+def test_cells_that_are_marked_wrong_are_told(tmp_path, monkeypatch, old, new,
+                                              told):
+    path = tmp_path / 'source.ipynb'
+    path.write_text(SOURCE.read_text('utf-8').replace(old, new), 'utf-8')
+    monkeypatch.setattr(assignments, 'SOURCE', path)
+    with pytest.raises(CourseError, match=f'{path}: .*{told}'):
+        assignments.for_students()

@@ -7,87 +7,58 @@ docs/assignments/source: not in the folder of the notebooks, whose cells
 pytest runs and compares with outputs that an assignment does not have.
 """
 import argparse
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-ASSIGNMENTS = ROOT / 'docs' / 'assignments'
+import nbformat
+from nbgrader import preprocessors
+from nbgrader.nbgraderformat import MetadataValidator, ValidationError
+from traitlets.config.loader import PyFileConfigLoader
+
+ASSIGNMENTS = Path(__file__).parents[2] / 'docs' / 'assignments'
 NAME = 'building-blocks'
 SOURCE = ASSIGNMENTS / 'source' / NAME / f'{NAME}.ipynb'
+# Those of `nbgrader generate_assignment` that need no database.
+STEPS = [preprocessors.ClearSolutions, preprocessors.LockCells,
+         preprocessors.ClearOutput, preprocessors.ClearHiddenTests,
+         preprocessors.ComputeChecksums]
 
 
 class CourseError(RuntimeError):
-    """nbgrader did not do what it was asked for."""
+    """What a teacher has to put right before it goes on."""
 
 
-def environment(course):
-    """Environment variables that keep Jupyter inside of the course folder."""
-    home = Path(course, '.home').resolve()
-    inside = {name: str(home / name.lower()) for name in (
-        'JUPYTER_CONFIG_DIR', 'JUPYTER_DATA_DIR', 'JUPYTER_RUNTIME_DIR',
-        'IPYTHONDIR', 'MPLCONFIGDIR')}
-    for folder in inside.values():
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    return {**os.environ, **inside, 'HOME': str(home),
-            'JUPYTER_PLATFORM_DIRS': '1',
-            # nbgrader calls alembic, which is beside this Python.
-            'PATH': os.pathsep.join((str(Path(sys.executable).parent),
-                                     os.environ.get('PATH', os.defpath))),
-            'PYTHONPATH': os.pathsep.join(filter(None, (
-                str(ROOT), os.environ.get('PYTHONPATH'))))}
-
-
-def nbgrader(course, *arguments):
-    """Call nbgrader in a course folder.
+def for_students():
+    """The notebook for students.
 
     Raises
     ------
     CourseError
-        With the end of what nbgrader said.
+        When cells are not marked as nbgrader wants them.
     """
-    result = subprocess.run(
-        [sys.executable, '-m', 'nbgrader', *arguments], cwd=course,
-        env=environment(course), stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise CourseError(f'nbgrader {arguments[0]} failed:\n'
-                          f'{(result.stdout + result.stderr)[-2000:]}')
-
-
-def make_course(course):
-    """A new course folder with the released assignment in it.
-
-    Parameters
-    ----------
-    course : pathlib.Path
-        Emptied first.
-
-    Returns
-    -------
-    pathlib.Path
-        The notebook for students.
-    """
-    shutil.rmtree(course, ignore_errors=True)
-    shutil.copytree(ASSIGNMENTS, course)
-    nbgrader(course, 'generate_assignment', NAME)
-    return course / 'release' / NAME / f'{NAME}.ipynb'
+    config = PyFileConfigLoader('nbgrader_config.py',
+                                str(ASSIGNMENTS)).load_config()
+    notebook = nbformat.read(SOURCE, 4)
+    try:
+        for step in STEPS:
+            notebook, _ = step(config=config).preprocess(notebook, {})
+        MetadataValidator().validate_nb(notebook)
+    except (RuntimeError, ValidationError) as error:
+        raise CourseError(f'{SOURCE}: {error}') from None
+    return notebook
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folder', type=Path)
-    folder = parser.parse_args().folder
+    path = parser.parse_args().folder / SOURCE.name
     try:
-        made = make_course(folder / 'course')
+        notebook = for_students()
     except CourseError as error:
         sys.exit(str(error))
-    handed_out = folder / made.name
-    shutil.copy(made, handed_out)
-    shutil.rmtree(folder / 'course')
-    print(f'To hand out: {handed_out}')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    print(f'To hand out: {path}')
 
 
 if __name__ == '__main__':

@@ -32,7 +32,6 @@ PROCESSES = 128
 MESSAGE = 8 * 2**20
 START_SECONDS = 300     # to load MXNet, on a busy machine
 GRACE_SECONDS = 2
-BUSY = 3                # times as long may last what computes so long
 # Nobody's: a student's processes are counted, and hold no rights, by it.
 FIRST_USER = 61_000
 UNPROTECTED = (
@@ -76,6 +75,11 @@ exit $?
 
 class LostError(Exception):
     """A sandbox that is of no use any more, and why."""
+
+
+def at_most(seconds):
+    """How long may last what may compute so long, on a busy computer."""
+    return 2 * seconds + 30
 
 
 def pack(array):
@@ -188,6 +192,8 @@ class Sandbox:
         self._replies = self._socket.makefile('rb')
         self._stop, self._why = stop, 'the process ended'
         self._end = time.monotonic() + START_SECONDS
+        # Seconds of computing: what is allowed, and at how many it ends.
+        self._allowed = self._work = math.inf
         with theirs:
             self._process = subprocess.Popen(
                 [*kind(number), sys.executable, '-I', str(STUDENT_SIDE),
@@ -209,12 +215,13 @@ class Sandbox:
     def request(self, seconds, helpers=(), **request):
         """Ask for something, and get the reply.
 
-        After so many seconds of computing, or BUSY times as many of time,
-        the student's code is interrupted; soon after that ended. Helpers
-        are functions of ours, by name, which the worker may ask for.
+        After so many seconds of computing, or `at_most` of waiting, the
+        student's code is interrupted; soon after that ended. Helpers are
+        functions of ours, by name, which the worker may ask for.
         """
-        self._end = time.monotonic() + BUSY * seconds + GRACE_SECONDS
-        self._send({**request, 'seconds': [seconds, BUSY * seconds]})
+        self._allowed, self._work = seconds + GRACE_SECONDS, None
+        self._end = time.monotonic() + at_most(seconds) + GRACE_SECONDS
+        self._send({**request, 'seconds': [seconds, at_most(seconds)]})
         reply = self._reply()
         while str(reply.get('ask')) in helpers:
             try:
@@ -257,11 +264,14 @@ class Sandbox:
     def _watch(self):
         """End it when it has used something up, or when all is to stop."""
         while self._process.poll() is None and not self._stop.wait(.3):
-            held = []
+            held, computed = [], 0
             for process in self._family():
                 with contextlib.suppress(psutil.NoSuchProcess):
                     held.append(process.memory_info().rss)
-            if time.monotonic() > self._end:
+                    computed += sum(process.cpu_times()[:2])
+            if self._work is None:      # the first look at a request
+                self._work = computed + self._allowed
+            if time.monotonic() > self._end or computed > self._work:
                 self._why = 'it takes too long, and cannot be interrupted'
             elif len(held) > PROCESSES:
                 self._why = 'it starts too many processes'
