@@ -41,7 +41,7 @@ def show_findings(findings: Sequence[Finding], dataset: VOCDetection
     Parameters
     ----------
     findings : sequence of Finding
-        Drawn in orange, with a dashed line if the object was missed. Without
+        Drawn in red, with a dashed line if the object was missed. Without
         findings nothing is drawn.
     dataset : VOCDetection
         The data set that was analysed; all ground truth is drawn in white.

@@ -31,8 +31,13 @@ document.addEventListener('DOMContentLoaded', () => {
 
 // What is wider than the page scrolls: by keyboard, too, and with a sign.
 function markScrolling() {
+  // Below half of its own width no label of a figure can be read.
+  for (const image of document.querySelectorAll('.bd-article figure > img'))
+    image.classList.toggle(
+      'wide', (image.getAttribute('width') ?? image.naturalWidth) > 750);
   for (const node of document.querySelectorAll(
-      '.pst-scrollable-table-container, mjx-container[display=true]')) {
+      '.pst-scrollable-table-container, mjx-container[display=true], '
+      + 'figure:has(> img)')) {
     const scrolls = node.scrollWidth > node.clientWidth + 1;
     node.classList.toggle('scrolls', scrolls);
     if (scrolls) node.tabIndex = 0;

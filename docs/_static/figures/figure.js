@@ -7,7 +7,9 @@
 // a function for each figure, which gets the element that it fills.
 const figures = {
   draw: {},
-  colors: [0, 1, 2, 3, 4, 5].map(i => `var(--figure-${i})`),
+  colors: [0, 1, 2, 3, 4].map(i => `var(--figure-${i})`),
+  // What has no class, such as a proposal: the lower its rank, the darker.
+  ranks: [0, 1, 2, 3, 4, 5].map(i => `var(--figure-rank-${i})`),
   folder: document.currentScript.src.replace(/[^/]*$/, ''),
   clamp: (value, low, high) => Math.min(Math.max(value, low), high),
 };
@@ -59,8 +61,8 @@ const figures = {
       line: ([x1, y1, x2, y2], kind) => panel.add('line', {class: kind,
         x1: panel.x(x1), y1: panel.y(y1), x2: panel.x(x2), y2: panel.y(y2)}),
       // A line that can be told from any picture below it.
-      frame: (box, color, attributes) => {
-        panel.rect(box, {class: 'casing', ...attributes});
+      frame: (box, color, attributes, casing = '#fff') => {
+        panel.rect(box, {class: 'casing', stroke: casing, ...attributes});
         panel.rect(box, {class: 'frame', stroke: color, ...attributes});
       },
       text: (x, y, text, attributes) => panel.add('text', {
@@ -80,7 +82,7 @@ const figures = {
         tags.push({x, y, w});
         panel.add('rect', {x, y, width: w, height: h, rx: 2, fill: color});
         panel.add('text', {x: x + w / 2, y: y + 13.5, class: 'tag',
-          style: `fill: ${color.replace(')', '-ink)')}`}, text);
+          style: `fill: ${color.replace(')', '-ink, #000)')}`}, text);
       },
       // Where a pointer is, in the panel's coordinates.
       pointed: event => {

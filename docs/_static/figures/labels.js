@@ -42,9 +42,9 @@
       positive[i] ? rows[owner][0] + 1 : drawn[i] ? 0 : -1);
   };
 
-  const KINDS = [['positive', 2, label => label > 0],
-    ['background', 3, label => label === 0],
-    ['ignored', 0, label => label < 0]];
+  const KINDS = [['positive', figures.colors[2], label => label > 0],
+    ['background', figures.colors[3], label => label === 0],
+    ['ignored', 'var(--figure-quiet)', label => label < 0]];
 
   const drawAnchors = (panel, anchors, labels, [name, color, has]) => {
     const chosen = anchors.filter((_, i) => has(labels[i]));
@@ -52,7 +52,7 @@
       + `${name}.`);
     panel.drawPicture();
     for (const box of chosen)
-      panel.rect(box, {class: 'frame', stroke: figures.colors[color],
+      panel.rect(box, {class: 'frame', stroke: color,
         opacity: chosen.length < 60 ? 1 : .3});
     for (const {name: object, box} of figures.example.objects) {
       panel.frame(figures.example.share(box), '#000',
@@ -75,7 +75,7 @@
       let base = 0;
       counts.forEach((count, kind) => {
         panel.rect([bin / 20 + .004, y(base + count), bin / 20 + .046,
-          y(base)], {fill: figures.colors[KINDS[kind][1]]});
+          y(base)], {fill: KINDS[kind][1]});
         base += count;
       });
     });
@@ -119,7 +119,7 @@
       .3], ['neg_pos_ratio', 1, 20, 1, 5]].map(
       options => figures.slider(parts, ...options, redraw));
     const shown = figures.choice(parts, 'show', KINDS.map(
-      ([name, color]) => [name, figures.colors[color]]), redraw);
+      ([name, color]) => [name, color]), redraw);
     redraw();
   };
 }

@@ -14,7 +14,7 @@
   const {scores, boxes: pixels, share} = figures.example;
   const boxes = pixels.map(share);
   const order = figures.nms(scores, boxes, 1);
-  const color = i => figures.colors[i];
+  const color = i => figures.ranks[order.indexOf(i)];
   const name = i => scores[i].toFixed(2);
 
   // Of the better boxes that were kept, the one that it overlaps most.
@@ -30,7 +30,8 @@
     const gone = order.filter(i => !kept.includes(i));
     for (const i of gone)
       panel.frame(boxes[i], '#5a646e', {'stroke-dasharray': '5 4'});
-    for (const i of [...kept].reverse()) panel.frame(boxes[i], color(i));
+    for (const i of [...kept].reverse())
+      panel.frame(boxes[i], color(i), {}, '#000');
     for (const i of kept) panel.tag(boxes[i], name(i), color(i));
   };
 

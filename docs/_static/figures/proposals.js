@@ -22,8 +22,8 @@
     panel.drawPictures();
     proposals.forEach((boxes, image) => {
       for (const box of boxes.slice(0, count).reverse())
-        panel.rect(panel.place(box, image), {class: 'frame',
-          stroke: figures.colors[0], opacity: count < 10 ? 1 : .5});
+        panel.frame(panel.place(box, image), figures.ranks[0],
+          {opacity: count < 10 ? 1 : .5}, '#000');
       for (const box of objects[image]) {
         const covered = boxes.slice(0, count).some(
           other => figures.iou(box, other) >= .5);
@@ -42,8 +42,8 @@
     const at = number => [place(number),
       figures.proposalRecall(proposals, objects, .5, number)];
     panel.curve(Array.from({length: MOST}, (_, i) => at(i + 1)),
-      figures.colors[0]);
-    panel.dot(at(count), figures.colors[0]);
+      'currentcolor');
+    panel.dot(at(count), 'currentcolor');
   };
 
   figures.draw.proposals = root => {
