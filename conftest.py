@@ -10,6 +10,8 @@ os.environ.pop('D2L_CLASSES', None)
 os.environ.setdefault('D2L_DATA_DIR', str(Path(__file__).parent / 'data'))
 # A cell that warns has an output more than the committed one.
 os.environ.pop('PYTHONWARNINGS', None)
+# What `make test VENV=...` was called with is not for the `make` of a test.
+os.environ.pop('MAKEFLAGS', None)
 
 # Before MXNet, whose number of threads it sets.
 import d2l_ext  # noqa: F401  # isort: skip

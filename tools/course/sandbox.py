@@ -134,7 +134,7 @@ def bwrap(number):
             *empty, '/tmp',
             # Folders on the way would be for root alone.
             *[word for path in visible()
-              for parent in reversed(Path(path).parents[:-1])
+              for parent in reversed([*Path(path).parents][:-1])
               for word in ('--dir', str(parent))],
             *[word for path in visible()
               for word in ('--ro-bind', path, path)],
