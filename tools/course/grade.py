@@ -52,7 +52,7 @@ class Grades:
                                          for one in found)
         for name in 'results', 'feedback':
             (output / name).mkdir(exist_ok=True)
-        seed = output / 'results' / 'seed.json'
+        seed = output / 'results' / '.seed'    # nobody is called so
         if not seed.exists():
             write_whole(seed, json.dumps(secrets.randbits(64)).encode())
         # The same numbers for all, which nobody knows before.
