@@ -232,8 +232,15 @@ def test_a_folder_without_submissions(tmp_path, files):
     for name in files:
         (tmp_path / name).touch()
     with pytest.raises(CourseError, match='holds no submissions'):
-        grade.grade(tmp_path, tmp_path / 'grades')
-    assert not (tmp_path / 'grades').exists()
+        grade.grade(tmp_path, tmp_path.parent / 'grades')
+    assert not (tmp_path.parent / 'grades').exists()
+
+
+@pytest.mark.parametrize('name', ['.', 'grades', 'anna/../grades'])
+def test_results_are_not_put_among_submissions(tmp_path, name):
+    with pytest.raises(CourseError, match='name another folder'):
+        grade.grade(tmp_path, tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def result(problem=None, trace='', calls=()):

@@ -237,6 +237,9 @@ def grade(folder, output, allow_unprotected=False):
     list of dict
         The rows of marks.csv.
     """
+    if folder.resolve() in (output.resolve(), *output.resolve().parents):
+        raise CourseError(f'The results in {output} would be taken for '
+                          'submissions: name another folder with GRADES=...')
     assignment = marks.Assignment()
     found = submissions.find(folder, assignment)
     if not found:
