@@ -152,11 +152,12 @@ def two(released, folder):
 
 def test_only_what_changed_is_graded_again(released, tmp_path, graded):
     folder = two(released, tmp_path / 'in')
+    hand_in(released, folder / 'seed.ipynb', IN_FULL)   # as a file of ours
     grade.grade(folder, tmp_path)
-    assert sorted(graded) == ['a', 'b']
+    assert sorted(graded) == ['a', 'b', 'seed']
     hand_in(released, folder / 'b.ipynb', {**IN_FULL, 'nms': WRONG['nms']})
     grade.grade(folder, tmp_path)
-    assert sorted(graded) == ['a', 'b', 'b']
+    assert sorted(graded) == ['a', 'b', 'b', 'seed']
 
 
 def test_one_that_fails_ends_nothing(released, tmp_path, graded, monkeypatch):
@@ -219,7 +220,7 @@ def test_an_interrupt_while_results_are_written(
     monkeypatch.setattr(grade, 'write_whole', write)
     with pytest.raises(KeyboardInterrupt):
         grade.grade(folder, tmp_path)
-    done = {path.stem for path in (tmp_path / 'results').iterdir()} - {'seed'}
+    done = {path.stem for path in (tmp_path / 'results').glob('*.json')}
     rows = marks_in(tmp_path)
     assert done == {name for name in rows if rows[name]['total']} != set()
     grade.grade(folder, tmp_path)
@@ -231,8 +232,15 @@ def test_a_folder_without_submissions(tmp_path, files):
     for name in files:
         (tmp_path / name).touch()
     with pytest.raises(CourseError, match='holds no submissions'):
-        grade.grade(tmp_path, tmp_path / 'grades')
-    assert not (tmp_path / 'grades').exists()
+        grade.grade(tmp_path, tmp_path.parent / 'grades')
+    assert not (tmp_path.parent / 'grades').exists()
+
+
+@pytest.mark.parametrize('name', ['.', 'grades', 'anna/../grades'])
+def test_results_are_not_put_among_submissions(tmp_path, name):
+    with pytest.raises(CourseError, match='name another folder'):
+        grade.grade(tmp_path, tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def result(problem=None, trace='', calls=()):

@@ -41,7 +41,8 @@ def cell(made, name):
 @pytest.mark.parametrize(('name', 'student'), [
     (f'Rita/{USUAL}', 'Rita'), ('Rita.ipynb', 'Rita'),
     ('Rita.IPYNB', 'Rita'), ('Rita.ipynb.txt', 'Rita'),
-    ('Rita.ipynb.json', 'Rita'), ('Rita', 'Rita'), ('r.i.ta.ipynb', 'r.i.ta'),
+    ('Rita.ipynb.json', 'Rita'), ('Rita.ipynb.download', 'Rita'),
+    ('Rita', 'Rita'), ('r.i.ta.ipynb', 'r.i.ta'),
     ('Rita_12_assignsubmission_file_/x/y.ipynb',
      'Rita_12_assignsubmission_file_'), ("o'Hara, $HOME #1.ipynb",
                                          "o'Hara, $HOME #1"),
@@ -70,7 +71,8 @@ def test_archives(released, tmp_path):
             archive.writestr('__MACOSX/._building-blocks.ipynb', b'\0\5')
             archive.writestr('.DS_Store', b'\0')
             archive.writestr('../../up/report.pdf', b'%PDF')
-            archive.write(tmp_path / 'made.ipynb', f'homework/{USUAL}')
+            archive.writestr(f'./homework/{USUAL}',
+                             (tmp_path / 'made.ipynb').read_bytes())
     found = find(folder)
     assert list(found) == ['anna', 'ben']
     for one in found.values():
@@ -122,6 +124,9 @@ def test_names_that_differ_in_case_are_two_students(released, tmp_path):
 def test_archives_that_are_none_or_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(submissions, 'LIMIT', 1000)
     (tmp_path / 'cut.zip').write_bytes(b'PK\3\4 and no more')
+    with zipfile.ZipFile(tmp_path / 'locked.zip', 'w') as archive:
+        archive.writestr(USUAL, '{}')
+        archive.getinfo(USUAL).flag_bits |= 1   # for its list of contents
     with zipfile.ZipFile(tmp_path / 'bomb.zip', 'w',
                          zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(USUAL, b' ' * 10**7)
@@ -129,7 +134,8 @@ def test_archives_that_are_none_or_too_large(tmp_path, monkeypatch):
         pass
     found = find(tmp_path)
     assert not any(one.found for one in found.values())
-    assert 'cut.zip is not a notebook' in found['cut'].remarks[0]
+    assert 'File is not a zip file' in found['cut'].remarks[0]
+    assert 'locked by a password' in found['locked'].remarks[0]
     assert 'too large' in found['bomb'].remarks[0]
     assert 'nothing was handed in' in found['empty'].remarks[0]
 

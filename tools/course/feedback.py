@@ -9,10 +9,10 @@ import jinja2
 from marks import task_of
 from markupsafe import Markup, escape
 
-COLOURS = '#0072b2', '#d55e00'
 CAPTIONS = {'iou': 'Boxes of a (blue) and of b (orange).',
             'nms': 'The boxes, by their index.',
             'label_anchors': 'Objects (blue) and anchors (orange).'}
+LABELS = {'iou': ('a', 'b'), 'nms': ('',), 'label_anchors': ('object ', '')}
 SIDE, EDGE = 260, 24
 
 
@@ -33,36 +33,35 @@ PAGES.filters['shortened'] = shortened
 
 def picture(call):
     """Boxes of a call as SVG: first and second argument in two colours."""
-    name, arguments = call
-    groups = {'iou': arguments[:2], 'nms': arguments[1:2],
-              'label_anchors': arguments[:2]}.get(name, [])
-    if name == 'label_anchors':
+    name, groups = call
+    if name == 'nms':
+        groups = groups[1:]     # after the scores
+    elif name == 'label_anchors':
         objects = [row[1:] for row in groups[0] if row[0] >= 0]
         groups = [list(zip(*objects)), groups[1]]
-    boxes = [(corners, colour, f'{"ab"[number]}{place}' if name == 'iou'
-              else str(place))
-             for number, (group, colour) in enumerate(zip(groups, COLOURS))
+    boxes = [(corners, number, f'{label}{place}') for number, (group, label)
+             in enumerate(zip(groups, LABELS.get(name, ())))
              for place, corners in enumerate(zip(*group))]
     if not 0 < len(boxes) <= 30:
         return ''
     low = [min(corners[axis] for corners, *_ in boxes) for axis in (0, 1)]
     high = max(corners[axis + 2] - low[axis] for corners, *_ in boxes
                for axis in (0, 1)) or 1
-    drawn = []
-    for corners, colour, label in boxes:
+    drawn, names = [], []   # the names above all boxes
+    for corners, group, label in boxes:
         x1, y1, x2, y2 = (EDGE + SIDE * (corner - low[side % 2]) / high
                           for side, corner in enumerate(corners))
         drawn.append(
-            f'<rect x="{x1:.1f}" y="{y1:.1f}" width="{x2 - x1:.1f}" '
-            f'height="{y2 - y1:.1f}" fill="{colour}" fill-opacity=".12" '
-            f'stroke="{colour}" stroke-width="2"/>'
-            # Boxes that begin at one place have names beside each other.
-            f'<text x="{x1 + 4 + 12 * (len(drawn) % 5):.1f}" '
-            f'y="{y2 - 5:.1f}">{label}</text>')
+            f'<rect class="group{group}" x="{x1:.1f}" y="{y1:.1f}" '
+            f'width="{x2 - x1:.1f}" height="{y2 - y1:.1f}"/>')
+        # Boxes that begin at one place have names beside each other.
+        names.append(
+            f'<text x="{x1 + 4 + 12 * (len(names) % 5):.1f}" '
+            f'y="{y2 - 5 if group else y1 + 15:.1f}">{label}</text>')
     side = SIDE + 2 * EDGE
     return Markup(
         f'<figure><svg viewBox="0 0 {side} {side}" width="{side}" role="img" '
-        f'aria-label="The boxes of a test">{"".join(drawn)}</svg>'
+        f'aria-label="The boxes of a test">{"".join(drawn + names)}</svg>'
         f'<figcaption>In a test: {CAPTIONS[name]}</figcaption></figure>')
 
 

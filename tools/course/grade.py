@@ -52,7 +52,7 @@ class Grades:
                                          for one in found)
         for name in 'results', 'feedback':
             (output / name).mkdir(exist_ok=True)
-        seed = output / 'results' / 'seed.json'
+        seed = output / 'results' / '.seed'    # nobody is called so
         if not seed.exists():
             write_whole(seed, json.dumps(secrets.randbits(64)).encode())
         # The same numbers for all, which nobody knows before.
@@ -237,6 +237,9 @@ def grade(folder, output, allow_unprotected=False):
     list of dict
         The rows of marks.csv.
     """
+    if folder.resolve() in (output.resolve(), *output.resolve().parents):
+        raise CourseError(f'The results in {output} would be taken for '
+                          'submissions: name another folder with GRADES=...')
     assignment = marks.Assignment()
     found = submissions.find(folder, assignment)
     if not found:

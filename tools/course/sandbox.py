@@ -220,7 +220,8 @@ class Sandbox:
         functions of ours, by name, which the worker may ask for.
         """
         self._allowed, self._work = seconds + GRACE_SECONDS, None
-        self._end = time.monotonic() + at_most(seconds) + GRACE_SECONDS
+        self._end = (time.monotonic() + at_most(seconds)
+                     + at_most(GRACE_SECONDS))
         self._send({**request, 'seconds': [seconds, at_most(seconds)]})
         reply = self._reply()
         while str(reply.get('ask')) in helpers:

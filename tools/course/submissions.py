@@ -16,8 +16,8 @@ from typing import NamedTuple
 from assignments import NAME
 
 LIMIT = 100 * 2**20     # bytes of a hand-in; notebooks may hold pictures
-NO_HAND_IN = re.compile(
-    r'\.|~\$|__MACOSX$|points-by-hand|(thumbs\.db|desktop\.ini)$', re.I)
+NO_HAND_IN = re.compile(r'\.(?!\.?$)|~\$|__MACOSX$|points-by-hand|'
+                        r'(thumbs\.db|desktop\.ini)$', re.I)
 ENDINGS = re.compile(r'(\.(ipynb|zip|txt|json|tar|gz))+$', re.I)
 COPY = re.compile(r'( ?\(\d+\)|-copy\d*| - copy| copy( \d+)?)$', re.I)
 
@@ -108,12 +108,14 @@ def hand_ins(path, assignment):
             left = 0
             raise ValueError('it is too large')
         left -= len(content)
-        if not zipfile.is_zipfile(io.BytesIO(content)):
+        if not content.startswith(b'PK'):
             notebooks.append((name, read_cells(content, assignment)))
             return
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for item in sorted(archive.infolist(),
                                key=lambda item: rank(item.filename)):
+                if item.flag_bits & 1:
+                    raise ValueError('it is locked by a password')
                 if not item.is_dir() and not any(
                         map(NO_HAND_IN.match, item.filename.split('/'))):
                     attempt(f'{name}/{item.filename}', archive.open, item)
@@ -245,10 +247,8 @@ def find(folder, assignment):
     for path in sorted(folder.iterdir()):
         if NO_HAND_IN.match(path.name):
             continue
-        name = path.name
-        if not path.is_dir():
-            name = ENDINGS.sub('', name)
-            name = path.stem if name in ('', path.name) else name
+        name = path.name if path.is_dir() else (
+            ENDINGS.sub('', path.stem) or path.stem)
         name = os.fsencode(name).decode('utf-8', 'replace')
         names[path] = unicodedata.normalize('NFC', name)
     students = {}
