@@ -208,9 +208,9 @@ def prepare(notebook, stem):
             source = bibliography(source, stem)
         elif source.startswith('## Exercises\n'):
             source = exercises(source, stem)
-        source = number_figures(cite(source, stem), stem)
+        source = number_figures(link_pages(cite(source, stem)), stem)
         source, equations = number_equations(source, stem, equations)
-        cell['source'] = link_objects(caption_pictures(link_pages(source)))
+        cell['source'] = link_objects(caption_pictures(source))
     return {**notebook, 'cells': cells}
 
 

@@ -45,7 +45,8 @@ CUT = """
   const found = [];
   for (const node of document.querySelectorAll(
       'article :is(mjx-container[display=true], table, figure img)')) {
-    const box = node.closest('.pst-scrollable-table-container') ?? node;
+    const box = node.closest(
+      '.pst-scrollable-table-container, figure') ?? node;
     const scrolls = box.scrollWidth > box.clientWidth + 1;
     const edge = box.getBoundingClientRect();
     const number = node.parentElement.querySelector('.eqno');
@@ -108,6 +109,19 @@ def test_the_wide_table_shows_all_columns_on_a_laptop(visit):
     page = visit('results', (1440, 900))
     assert page.locator('table').count() > 3
     assert page.locator('.scrolls').count() == 0
+
+
+def test_a_phone_shows_wide_figures_so_that_labels_can_be_read(visit):
+    page = visit('notebooks/detection-data', PHONE)
+    figure = page.locator('figure:has(> img.wide)').first
+    assert figure.locator('img').bounding_box()['width'] > 600
+    assert 'scrolls' in figure.get_attribute('class')
+    caption = figure.locator('figcaption')
+    before = caption.bounding_box()
+    assert before['x'] >= 0
+    assert before['x'] + before['width'] <= PHONE[0]
+    figure.evaluate('node => { node.scrollLeft = 200 }')
+    assert caption.bounding_box() == before
 
 
 def set_formulas(page):

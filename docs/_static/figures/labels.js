@@ -118,8 +118,7 @@
     const sliders = [['pos_iou', .1, 1, .05, .7], ['neg_iou', .05, .7, .05,
       .3], ['neg_pos_ratio', 1, 20, 1, 5]].map(
       options => figures.slider(parts, ...options, redraw));
-    const shown = figures.choice(parts, 'show', KINDS.map(
-      ([name, color]) => [name, color]), redraw);
+    const shown = figures.choice(parts, 'show', KINDS, redraw);
     redraw();
   };
 }
