@@ -36,7 +36,7 @@ ABLATIONS = {
         'Adding the ground truth to the proposals'),
 }
 TITLES = {
-    'rate-0.01': 'the chapter',
+    'chapter': 'the chapter',
     'tuned': 'the chapter, tuned',
     'best': 'the best recipe',
     'photographs': 'the best recipe on photographs, 12 epochs',
@@ -51,10 +51,6 @@ def results_of(name):
 
 def mean_ap(run):
     return run['classes']['mAP']
-
-
-def minutes(run):
-    return sum(step['seconds'] for step in run['steps']) / 60
 
 
 def summary(runs, key):
@@ -82,16 +78,16 @@ def main_table():
     for name, title in TITLES.items():
         runs = results_of(name)
         rows.append([
-            title, len(runs), summary(runs, mean_ap),
+            title, len(runs), runs[0]['measured_on'], summary(runs, mean_ap),
             *(summary(runs, lambda run, c=c: run['classes'][c])
               for c in ('cat', 'dog')),
             summary(runs, lambda run: run['coco']),
             summary(runs, lambda run: run['voc07']),
             summary(runs, lambda run: run['steps'][-1]['recall']),
-            f'{statistics.mean(map(minutes, runs)):.1f}', f'`{name}`'])
-    return table(['Recipe', 'Seeds', 'mAP@0.5', 'cat', 'dog', 'AP@[.5:.95]',
-                  'mAP, 11 points', 'Recall@100', 'Minutes', 'Experiment'],
-                 rows)
+            f'`{name}`'])
+    return table(['Recipe', 'Seeds', 'List', 'mAP@0.5', 'cat', 'dog',
+                  'AP@[.5:.95]', 'mAP, 11 points', 'Recall@100',
+                  'Experiment'], rows)
 
 
 def tuning_table():
@@ -157,13 +153,12 @@ def test_time_table(run, key, header):
 
 
 def error_table():
-    names = ('rate-0.01', 'tuned', 'best', 'photographs')
     kinds = list(results_of('best')[0]['errors'])
     return table(['Recipe', *kinds], [
-        [TITLES[name], *(
+        [title, *(
             f'{statistics.mean(r["errors"][kind] for r in runs):.0f}'
             for kind in kinds)]
-        for name in names for runs in [results_of(name)]])
+        for name, title in TITLES.items() for runs in [results_of(name)]])
 
 
 def page():
@@ -179,27 +174,26 @@ file, or call `make experiment NAME=best SEED=1` with a name from the last
 column. Figures are means over seeds 1, 2, ..., with their standard deviation
 if there are several. Each was measured on one core of an
 {machine['processor']}, without a GPU, with MXNet {machine['mxnet']} and
-Python {machine['python']}. Minutes are the time of training, while another
-experiment ran on the other core.
+Python {machine['python']}.
 
-Rates and recipes were chosen on the validation pictures, on which all of this
-is measured; the solutions have a figure of the best recipe on the list `test`,
-on which nothing was chosen. And all of it was measured before anchors on
-difficult objects were ignored (D19 in the README).
+Rates and recipes were chosen on the list `val`. What was chosen is measured
+on the list `test`, on which nothing was chosen. Runs that helped to choose,
+and those on photographs, are of `val`, and from before anchors on difficult
+objects were ignored (D19 in the README).
 
 {recipes_section()}
 ## Tuning
 
-Only the rate of the backbone in step 2 differs; seed 1. Recall is that of the
-proposals after step 2.
+Only the rate of the backbone in step 2 differs; seed 1, list `val`. Recall is
+that of the proposals after step 2.
 
 {tuning_table()}
 
 {ablations_section()}
 ## Mistakes
 
-Detections with a probability of at least 0.5, by kind, and missed objects;
-means over the seeds.
+Detections with a probability of at least 0.5, by kind, and missed objects, on
+the lists of the first table; means over the seeds.
 
 {error_table()}
 """
@@ -210,15 +204,16 @@ def recipes_section():
     return f"""\
 ## Recipes
 
-Embedded set: {best[0]['pictures'][0]} pictures for training,
-{best[0]['pictures'][1]} for validation. Photographs:
-{photographs[0]['pictures'][0]} and {photographs[0]['pictures'][1]} pictures
-of cats and dogs from Pascal VOC2012, COCO and the Oxford-IIIT Pet set,
-starting from random parameters.
+Embedded set: {best[0]['pictures'][0]} pictures for training, and
+{best[0]['pictures'][1]} in each of the two other lists. Photographs:
+{photographs[0]['pictures'][0]} for training, and
+{photographs[0]['pictures'][1]} others. They show cats and dogs, and come from
+Pascal VOC2012, COCO and the Oxford-IIIT Pet set. All trainings start from
+random parameters.
 
 {main_table()}
 
-* The chapter: {rates(results_of('rate-0.01')[0])}.
+* The chapter: {rates(results_of('chapter')[0])}.
 * Tuned: {rates(results_of('tuned')[0])}; nothing else differs.
 * Best: {rates(best[0])}, batches of {best[0]['recipe']['batch_size']},
   features of stride 16, RoIAlign to 4 x 4 windows, a hidden layer of 256
@@ -239,9 +234,9 @@ def ablations_section():
 ## Ablations
 
 The best recipe with pictures of {base_run['recipe']['side']} pixels and
-{base_run['recipe']['steps'][0][1]} epochs, and one change at a time. A
-difference of less than {noise:.3f} may be chance: this is two standard
-deviations of the difference between two runs, estimated from
+{base_run['recipe']['steps'][0][1]} epochs, and one change at a time, on the
+list `val`. A difference of less than {noise:.3f} may be chance: this is two
+standard deviations of the difference between two runs, estimated from
 {len(results_of(BASE))} seeds.
 
 {ablation_table(rows, base)}

@@ -29,6 +29,7 @@ def test_results_are_of_the_recipes_as_they_are(name):
         stored = Recipe(**result['recipe'])
         assert json.dumps(stored) == json.dumps(experiment.recipe)
         assert (result['experiment'], result['seed']) == (name, seed)
+        assert result['measured_on'] == experiment.measured_on
         assert len(result['steps']) == len(experiment.recipe.steps)
         assert (result['thresholds'] is not None) == (
             experiment.more == 'thresholds')
