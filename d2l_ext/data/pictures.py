@@ -110,10 +110,11 @@ def find_pictures(path: Union[str, os.PathLike],
         (pictures if kind == 'pictures' else others[kind]).append(path / name)
     if not pictures:
         there = ', '.join(f'{len(files)} {kind}' for kind, files
-                          in others.items()) or 'nothing'
+                          in others.items())
+        but = f', but {there}' if there else ''
         advice = f' {HEIC_ADVICE}' if 'HEIC pictures' in others else ''
-        raise DatasetError(f'{path}: there is no picture in this folder; '
-                           f'there is {there}.{advice}')
+        raise DatasetError(
+            f'{path}: there is no picture in this folder{but}.{advice}')
     return pictures, dict(others)
 
 

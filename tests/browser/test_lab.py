@@ -15,7 +15,6 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from assignments import environment
 from helpers import ROOT
 from playwright.sync_api import TimeoutError as Timeout
 
@@ -72,15 +71,20 @@ def free_port():
 
 def settings(home, port):
     """Environment variables of a JupyterLab that leaves this user's alone."""
-    env = environment(home)
+    inside = {name: str(home / name.lower()) for name in (
+        'JUPYTER_CONFIG_DIR', 'JUPYTER_DATA_DIR', 'JUPYTER_RUNTIME_DIR',
+        'IPYTHONDIR', 'MPLCONFIGDIR')}
+    for folder in inside.values():
+        Path(folder).mkdir()
     for name, settings in (
             ('server', {'ServerApp': {
                 'port': port, 'ip': '127.0.0.1', 'allow_root': True,
                 'open_browser': False}, 'IdentityProvider': {'token': ''}}),
             ('lab', {'LabApp': {'expose_app_in_browser': True}})):
-        Path(env['JUPYTER_CONFIG_DIR'], f'jupyter_{name}_config.json'
+        Path(inside['JUPYTER_CONFIG_DIR'], f'jupyter_{name}_config.json'
              ).write_text(json.dumps(settings))
-    return env
+    return {**os.environ, **inside, 'HOME': str(home),
+            'JUPYTER_PLATFORM_DIRS': '1'}
 
 
 @pytest.fixture(scope='module')
