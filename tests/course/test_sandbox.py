@@ -138,7 +138,8 @@ def probe(number):
 '''
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
+@pytest.fixture(scope='module', params=KINDS,
+                ids=lambda kind: kind.__name__)
 def kind(request):
     """Each kind of sandbox that can be had."""
     try:

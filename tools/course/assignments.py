@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from nbgrader import preprocessors
 from nbgrader.nbgraderformat import MetadataValidator, ValidationError
-from traitlets.config.loader import PyFileConfigLoader
+from traitlets.config import Config
 
 ASSIGNMENTS = Path(__file__).parents[2] / 'docs' / 'assignments'
 NAME = 'building-blocks'
@@ -22,6 +22,10 @@ SOURCE = ASSIGNMENTS / 'source' / NAME / f'{NAME}.ipynb'
 STEPS = [preprocessors.ClearSolutions, preprocessors.LockCells,
          preprocessors.ClearOutput, preprocessors.ClearHiddenTests,
          preprocessors.ComputeChecksums]
+SETTINGS = Config(ClearSolutions={
+    'code_stub': {
+        'python': '# Write your code here.\nraise NotImplementedError()'},
+    'text_stub': 'Write your answer here.'})
 
 
 class CourseError(RuntimeError):
@@ -36,12 +40,10 @@ def for_students():
     CourseError
         When cells are not marked as nbgrader wants them.
     """
-    config = PyFileConfigLoader('nbgrader_config.py',
-                                str(ASSIGNMENTS)).load_config()
     notebook = nbformat.read(SOURCE, 4)
     try:
         for step in STEPS:
-            notebook, _ = step(config=config).preprocess(notebook, {})
+            notebook, _ = step(config=SETTINGS).preprocess(notebook, {})
         MetadataValidator().validate_nb(notebook)
     except (RuntimeError, ValidationError) as error:
         raise CourseError(f'{SOURCE}: {error}') from None
