@@ -163,6 +163,21 @@ def test_each_kind_of_sandbox(kind):
         -1, -1, -1, 1, -1, 1, 0, 1]
 
 
+def test_a_command_of_ipython_runs(kind):
+    """It is given a terminal; without one, what follows it would be lost."""
+    box = sandbox.Sandbox(kind, 1, threading.Event())
+    try:
+        reply = box.request(30, what='cell', name='told', source=(
+            'told = !echo told\n!true\ndef answer(number):\n'
+            '    return [float(told == ["told"])]'))
+        assert not reply.get('error'), reply
+        reply = box.request(10, what='call', name='answer', arrays='numpy',
+                            arguments=[1], replaced=[])
+    finally:
+        box.close()
+    assert sandbox.unpack(reply['value']).tolist() == [1]
+
+
 def test_without_a_sandbox_it_asks(monkeypatch):
     for kind in KINDS:
         def none(_, name=kind.__name__):

@@ -60,8 +60,11 @@ while [ "$1" != -- ]; do
 done
 shift
 for device in null zero full random urandom; do see "/dev/$device"; done
-mkdir -p "$root/proc" "$root/dev/shm"
+mkdir -p "$root/proc" "$root/dev/shm" "$root/dev/pts"
 mount -t proc proc "$root/proc"
+# IPython runs `!command` in a terminal.
+mount -t devpts -o ptmxmode=666 sandbox "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
 mount -t tmpfs -o mode=1777,size=64m sandbox "$root/dev/shm"
 mount -o remount,bind,ro "$root"
 cd "$root"
