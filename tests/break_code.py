@@ -359,6 +359,8 @@ BREAKS = [
          'for path in paths if path.exists()]',
          "for path in paths if path.exists()] + ["
          "str(STUDENT_SIDE.parents[2] / 'docs')]"),
+        ('test_a_command_of_ipython_runs',
+         'ln -s pts/ptmx "$root/dev/ptmx"\n', ''),
         ('test_without_a_sandbox_it_asks',
          '*([unprotected] if allow_unprotected else [])', 'unprotected'),
         ('test_only_numbers_come_out_of_a_sandbox',

@@ -25,6 +25,7 @@ import nbformat
 import yaml
 from jinja2 import FileSystemLoader
 from nbconvert import SlidesExporter
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from pygments.formatters import HtmlFormatter
 
 ROOT = Path(__file__).parents[2]
@@ -265,6 +266,7 @@ def page_of(name, notes=True):
         extra_loaders=[FileSystemLoader(DECKS)])
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     exporter.exclude_anchor_links = True
+    exporter.register_preprocessor(CoalesceStreamsPreprocessor, enabled=True)
     scripts = [REVEAL / 'dist/reveal.js', REVEAL / 'plugin/notes/notes.js']
     styles = [REVEAL / 'dist/reset.css', REVEAL / 'dist/reveal.css',
               DECKS / 'deck.css']
