@@ -2,8 +2,8 @@
 
     python3 tools/all_pythons.py 3.13 3.12 3.11 3.10 3.9
 
-Each gets an environment of its own, build/pythons/VERSION; it is made anew
-when the lock has changed. Pythons of pyenv are found, too.
+Each gets a clone of the last commit, build/pythons/VERSION: tests that call
+`make` run the same Python in it. Those of pyenv are found, too.
 """
 import os
 import shutil
@@ -29,9 +29,14 @@ def find(version):
 
 def run(version, python):
     print(f'== Python {version}: {python}', flush=True)
-    return subprocess.run(
-        ['make', 'test', f'VENV=build/pythons/{version}',
-         f'PYTHON={python}'], cwd=ROOT).returncode
+    clone = ROOT / 'build' / 'pythons' / version
+    if not (clone / '.git').exists():
+        subprocess.run(['git', 'clone', '--quiet', ROOT, clone], check=True)
+    for command in (['fetch', '--quiet', 'origin', 'HEAD'],
+                    ['checkout', '--quiet', '--force', 'FETCH_HEAD']):
+        subprocess.run(['git', *command], cwd=clone, check=True)
+    return subprocess.run(['make', 'test', f'PYTHON={python}'],
+                          cwd=clone).returncode
 
 
 def main():
