@@ -3,9 +3,9 @@
     python tools/verify.py
 
 Ends with status 1, and names the cells, if build/*.ipynb show anything else
-than notebooks/*.ipynb, but for cells with the tag `time`: what they show was
-measured with a clock. Pictures are compared to the pixel: another version of
-matplotlib draws others.
+than notebooks/*.ipynb, but for cells with the tag `machine`: they name it, or
+show what its clock says. Pictures are compared to the pixel: another version
+of matplotlib draws others.
 """
 import base64
 import io
@@ -48,7 +48,7 @@ def differences(committed, run):
         yield 'the cells themselves'
         return
     for number, (old, new) in enumerate(zip(committed.cells, run.cells)):
-        if 'time' in old.metadata.get('tags', []):
+        if 'machine' in old.metadata.get('tags', []):
             continue
         old, new = shown(old), shown(new)
         kinds = {kind for kind, _ in old + new}
