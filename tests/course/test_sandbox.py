@@ -61,7 +61,9 @@ def attacked(released, tmp_path_factory, sandbox_kind):
     (output / 'points-by-hand.csv').write_text(
         'student,points,comment\nzz right,3,Well.\n', encoding='utf-8')
     before = state(handed_in, ASSIGNMENTS, ROOT / 'tools')
-    environment = {**os.environ, 'CELL_SECONDS': '3', 'SECRET': 'FOUND'}
+    # Nor does the grader leave compiled modules among the tools.
+    environment = {**os.environ, 'CELL_SECONDS': '3', 'SECRET': 'FOUND',
+                   'PYTHONDONTWRITEBYTECODE': '1'}
     done = subprocess.run(
         [sys.executable, ROOT / 'tools' / 'course' / 'grade.py', handed_in,
          output], env=environment, capture_output=True, text=True)
