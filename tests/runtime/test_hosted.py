@@ -21,7 +21,8 @@ def lines_of_the_page():
     section = text.split('\n## A hosted notebook server\n')[1]
     lines = section.split('```\n')[1].splitlines()
     assert lines[0].startswith('git clone ')
-    assert lines[0].endswith(' ~/chapter') and '~/chapter' in lines[-1]
+    assert lines[0].endswith(' ~/chapter')
+    assert '~/chapter' in lines[-1]
     return [line.replace('~/chapter', shlex.quote(str(ROOT)))
             for line in lines[1:]]
 
