@@ -15,6 +15,7 @@ import numpy
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from d2l_ext.runtime.files import replacing
 
@@ -67,14 +68,18 @@ def lighten(notebook):
 
 def with_palette(png):
     """A picture, base64, in the 256 colours that it needs most."""
-    image = Image.open(io.BytesIO(base64.b64decode(png))).convert('RGB')
+    picture = Image.open(io.BytesIO(base64.b64decode(png)))
+    image = picture.convert('RGB')
     paper, image = image.getpixel((0, 0)), image.quantize()
     colors = numpy.array(image.getpalette()).reshape(-1, 3)
     # Its white would else become a mean of whites.
     colors[image.getpixel((0, 0))] = paper
     image.putpalette(colors.ravel().tolist())
-    made = io.BytesIO()
-    image.save(made, 'PNG', optimize=True)
+    made, about = io.BytesIO(), PngInfo()
+    # Which matplotlib drew it: tools/verify.py asks.
+    if 'Software' in picture.info:
+        about.add_text('Software', picture.info['Software'])
+    image.save(made, 'PNG', optimize=True, pnginfo=about)
     return base64.b64encode(made.getvalue()).decode()
 
 
