@@ -69,6 +69,13 @@ number => {
   return node.previousElementSibling.id.split('/').pop();
 }
 """
+# Long names in tables break between their words.
+BREAKS = """
+() => {
+  for (const node of document.querySelectorAll('.bd-article td .pre'))
+    node.innerHTML = node.innerHTML.replaceAll('_', '_<wbr>');
+}
+"""
 
 
 def open_page(browser, path):
@@ -80,6 +87,7 @@ def open_page(browser, path):
     # Nothing can be unfolded on paper.
     page.evaluate("document.querySelectorAll('.bd-article details').forEach("
                   "node => { node.open = true; })")
+    page.evaluate(BREAKS)
     return page
 
 

@@ -74,3 +74,26 @@ def test_each_section_is_a_file(paper):
         pages = PdfReader(path).pages
         assert 3 < len(pages) < 60
         assert titles[path.name] in pages[0].extract_text()
+
+
+def test_titles_stay_with_what_they_name(paper):
+    """Whether a page ends between them depends on all that is above."""
+    pages = [page.extract_text() for page in PdfReader(
+        paper.with_suffix('') / 'rpn.pdf').pages]
+    for title, content in [('Solution to Exercise 3.2', '# Solution 2'),
+                           ('Solution to Exercise 3.4', '# Solution 4'),
+                           ('Answers', 'The softmax of two scores')]:
+        assert any(title in page and content in page for page in pages), title
+
+
+def test_long_tables_begin_below_their_titles(paper):
+    """Names in them break between their words only."""
+    pages = (page.extract_text()
+             for page in PdfReader(paper).pages[100:])
+    shown = next(page for page in pages
+                 if page.lstrip().startswith('When things go wrong'))
+    assert 'test_killed_at_random_' in shown
+    names = re.findall(r'test_\w+', (
+        ROOT / 'docs' / 'reliability.md').read_text('utf-8'))
+    for line in re.findall(r'^\s*(test_\w+)\s*$', shown, re.M):
+        assert line.endswith('_') or line in names
