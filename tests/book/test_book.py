@@ -519,6 +519,12 @@ def test_addresses_that_binder_does_not_know(address):
         book_builder.check_repository(address)
 
 
+def test_a_part_of_the_readme_ends_where_the_next_one_begins(book):
+    page = (book / 'reference' / 'differences.html').read_text('utf-8')
+    assert 'D19' in page
+    assert 'tools/fresh_machine.sh' not in page
+
+
 @pytest.mark.parametrize(('source', 'expected'), [
     ('A [file](../d2l_ext/data/voc.py).', 'A file.'),
     ('[Results](../docs/results.md)', '[Results](/results.md)'),
