@@ -85,4 +85,4 @@ doctor:  ## tell what the chapter would run on, and what to mend
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(BIN)/python tools/prepare_data.py
 	JUPYTER_CONFIG_PATH="$$(pwd)/tools/lab" $(BIN)/jupyter lab \
-	--notebook-dir=. notebooks/faster-rcnn.ipynb
+	--notebook-dir=. notebooks/detection-data.ipynb

@@ -75,6 +75,12 @@ def test_what_is_packed_installs_and_runs(handout):
     shown = subprocess.run(['make', 'help'], cwd=handout, check=True,
                            capture_output=True, text=True).stdout
     assert 'make lab' in shown
+    shown = subprocess.run(['make', '--dry-run', 'lab'], cwd=handout,
+                           check=True, capture_output=True, text=True).stdout
+    first = shown.split()[-1]
+    assert (handout / first).is_file()
+    assert f'the first notebook, `{first.split("/")[1]}`' in (
+        handout / 'README.md').read_text('utf-8')
     code = 'import d2l_ext; print(d2l_ext.__file__)'
     done = subprocess.run([sys.executable, '-c', code], cwd=handout,
                           check=True, capture_output=True, text=True)
