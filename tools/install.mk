@@ -82,7 +82,10 @@ endif
 doctor:  ## tell what the chapter would run on, and what to mend
 	@"$(or $(wildcard $(BIN)/python),$(PYTHON),python3)" tools/doctor.py
 
+# The address opens it, too, where make can open no browser.
+FIRST := notebooks/detection-data.ipynb
+
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(BIN)/python tools/prepare_data.py
 	JUPYTER_CONFIG_PATH="$$(pwd)/tools/lab" $(BIN)/jupyter lab \
-	--notebook-dir=. notebooks/detection-data.ipynb
+	--notebook-dir=. --LabApp.default_url=/lab/tree/$(FIRST)

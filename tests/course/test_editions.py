@@ -77,7 +77,7 @@ def test_what_is_packed_installs_and_runs(handout):
     assert 'make lab' in shown
     shown = subprocess.run(['make', '--dry-run', 'lab'], cwd=handout,
                            check=True, capture_output=True, text=True).stdout
-    first = shown.split()[-1]
+    first = re.search(r'default_url=/lab/tree/(\S+)', shown)[1]
     assert (handout / first).is_file()
     assert f'the first notebook, `{first.split("/")[1]}`' in (
         handout / 'README.md').read_text('utf-8')
