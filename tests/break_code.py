@@ -447,6 +447,22 @@ def find(test):
                 if f'def {test}(' in path.read_text('utf-8'))
 
 
+def judged(status, output):
+    """Whether a test has failed, and how, from what pytest returns and says.
+
+    One that was skipped has noticed nothing, and has not passed, either.
+    """
+    lines = output.strip().splitlines()
+    failures = [line.partition(' - ')[2] for line in lines
+                if line.startswith('FAILED')]
+    if status == 1 and failures:
+        return True, failures[0]
+    if status == 0:
+        word = 'PASSES' if ' passed' in lines[-1] else 'SKIPPED'
+        return False, f'{word} ({lines[-1]})'
+    return False, f'ENDS with {status}'
+
+
 def outcome(row):
     """Break, test and restore; returns whether the test failed, and how."""
     path, test = Path(row.file), find(row.test)
@@ -461,13 +477,7 @@ def outcome(row):
         return False, 'DOES NOT END'
     finally:
         path.write_text(whole, 'utf-8')
-    if done.returncode == 0:
-        return False, 'PASSES'
-    failures = [line.partition(' - ')[2] for line in done.stdout.splitlines()
-                if line.startswith('FAILED')]
-    if done.returncode != 1 or not failures:
-        return False, f'ENDS with {done.returncode}'
-    return True, failures[0]
+    return judged(done.returncode, done.stdout)
 
 
 def copy_project(folder):

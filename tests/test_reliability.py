@@ -1,7 +1,8 @@
 """docs/reliability.md promises nothing that no test shows."""
 import re
 
-from break_code import BREAKS
+import pytest
+from break_code import BREAKS, judged
 from helpers import ROOT
 
 from d2l_ext import errors
@@ -31,7 +32,6 @@ def test_every_error_is_named():
                           (errors.ChapterError, UserWarning))
 
 
-
 def test_every_test_of_the_page_was_seen_to_fail():
     """By `python tests/break_code.py`, which this keeps up to date."""
     assert set(re.findall(r'`(test_\w+)`', PAGE)) == {
@@ -43,3 +43,16 @@ def test_what_is_to_be_broken_is_there():
         text = (ROOT / row.file).read_text('utf-8')
         assert text.count(row.code) == 1, row
         assert row.replacement != row.code, row
+
+
+@pytest.mark.parametrize(('status', 'output', 'noticed'), [
+    (1, 'F\nFAILED a.py::test_a - assert 1 == 2\n1 failed in 2s\n', True),
+    (0, '..\n2 passed, 1 warning in 2.10s\n', 'PASSES'),
+    (0, 's\n1 skipped in 2.10s\n', 'SKIPPED'),
+    (1, 'E\nERROR a.py::test_a - OSError\n1 error in 2s\n', 'ENDS'),
+    (5, '\nno tests ran in 2s\n', 'ENDS'), (-9, '', 'ENDS')])
+def test_only_a_test_that_fails_notices_what_is_broken(status, output,
+                                                       noticed):
+    failed, said = judged(status, output)
+    assert failed == (noticed is True)
+    assert said == 'assert 1 == 2' if failed else said.startswith(noticed)

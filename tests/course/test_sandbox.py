@@ -177,6 +177,15 @@ def test_a_command_of_ipython_runs(kind):
         '    return [float(told == ["told"])]')) == [1]
 
 
+def test_the_library_is_the_graders(kind, tmp_path, monkeypatch):
+    """Wherever it lies: another one may be installed, or none."""
+    library = shutil.copytree(ROOT / 'd2l_ext', tmp_path / 'd2l_ext')
+    monkeypatch.setattr(sandbox, 'LIBRARY', library)
+    assert value(kind, 'answer', (
+        'import d2l_ext\ndef answer(number):\n'
+        f'    return [float(d2l_ext.__path__ == [{str(library)!r}])]')) == [1]
+
+
 def test_without_a_sandbox_it_asks(monkeypatch):
     for kind in KINDS:
         def none(_, name=kind.__name__):

@@ -24,6 +24,7 @@ import psutil
 from assignments import CourseError
 
 STUDENT_SIDE = Path(__file__).resolve().with_name('student_side.py')
+LIBRARY = Path(find_spec('d2l_ext').origin).parent
 SYSTEM = ('/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64',
           '/etc/ld.so.cache', '/etc/alternatives', '/etc/localtime')
 DISK = 64 * 2**20
@@ -108,7 +109,7 @@ def visible():
     of_python = {Path(sys.prefix), Path(sys.base_prefix), STUDENT_SIDE,
                  Path(sys.executable).resolve().parents[1],
                  # Forbidden by the assignment, but a teacher decides.
-                 Path(find_spec('d2l_ext').origin).parent}
+                 LIBRARY}
     paths = [*map(Path, SYSTEM), *sorted(of_python)]
     return [str(path) for path in paths if path.exists()]
 
@@ -199,14 +200,16 @@ class Sandbox:
         self._allowed = self._work = math.inf
         with theirs:
             self._process = subprocess.Popen(
-                [*kind(number), sys.executable, '-I', str(STUDENT_SIDE),
+                [*kind(number), sys.executable, '-s', str(STUDENT_SIDE),
                  json.dumps(limits())],
                 stdin=theirs, stdout=theirs, stderr=errors,
                 # Ctrl-C is for the grader.
                 start_new_session=True, cwd=EMPTY.name, env={
                     'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': '/tmp',
                     'LANG': 'C.UTF-8', 'MPLBACKEND': 'agg',
-                    'OMP_NUM_THREADS': '1', 'PIP_NO_INDEX': '1'})
+                    'OMP_NUM_THREADS': '1', 'PIP_NO_INDEX': '1',
+                    # The grader's own, wherever another is installed.
+                    'PYTHONPATH': str(LIBRARY.parent)})
         threading.Thread(target=self._watch, daemon=True).start()
         try:
             self._reply()
