@@ -7,8 +7,10 @@ A test that cannot fail proves nothing. So for each test of that page, a piece
 of code that keeps the promise is removed in a copy of the project, and the
 test has to fail. This takes twenty minutes, with the data of D2L_DATA_DIR.
 """
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -468,16 +470,19 @@ def outcome(row):
     path, test = Path(row.file), find(row.test)
     whole = path.read_text('utf-8')
     path.write_text(whole.replace(row.code, row.replacement), 'utf-8')
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'pytest', '-q', '-x', '-p', 'no:cacheprovider',
+         test], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        start_new_session=True)
     try:
-        done = subprocess.run(
-            [sys.executable, '-m', 'pytest', '-q', '-x', '-p',
-             'no:cacheprovider', test], capture_output=True, text=True,
-            timeout=TIMEOUT)
+        output, _ = process.communicate(timeout=TIMEOUT)
     except subprocess.TimeoutExpired:
         return False, 'DOES NOT END'
     finally:
         path.write_text(whole, 'utf-8')
-    return judged(done.returncode, done.stdout)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it began, too
+    return judged(process.returncode, output)
 
 
 def copy_project(folder):
