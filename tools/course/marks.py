@@ -35,6 +35,8 @@ class Assignment:
         The text cells.
     open : str
         The task that is graded by hand.
+    checks : str
+        What students' code may call, as in the notebook.
     """
 
     def __init__(self):
@@ -57,8 +59,10 @@ class Assignment:
                 self.points[name], self.tests[name] = about.points, cell.source
             elif about.solution:
                 self.code[name] = cell.source
+        # The second cell of the notebook, which uses a name of the first.
+        self.checks = 'import warnings\n' + self.stubs['checks']
         self.common = {'numpy': numpy, 'np': numpy}
-        exec('import warnings\n' + self.stubs['checks'], self.common)
+        exec(self.checks, self.common)
         right = dict(self.common)
         for code in self.code.values():
             exec(code, right)
@@ -219,7 +223,8 @@ def run_tests(assignment, cells, start, seed, seconds):
         blank = {'problem': 'The cell is as it was handed out.', 'trace': '',
                  'lost': '', 'calls': []}
         return dict.fromkeys(assignment.tests, blank), []
-    session, results, lost = Session(cells, start, seconds), {}, {}
+    session, results, lost = Session(
+        [('', assignment.checks), *cells], start, seconds), {}, {}
     first = next(iter(assignment.code))
     right_first = {first: getattr(assignment.right, first)}
     try:

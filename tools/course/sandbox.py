@@ -206,8 +206,10 @@ class Sandbox:
                 # Ctrl-C is for the grader.
                 start_new_session=True, cwd=EMPTY.name, env={
                     'PATH': '/usr/local/bin:/usr/bin:/bin', 'HOME': '/tmp',
-                    'LANG': 'C.UTF-8', 'MPLBACKEND': 'agg',
-                    'OMP_NUM_THREADS': '1', 'PIP_NO_INDEX': '1',
+                    'LANG': 'C.UTF-8', 'OMP_NUM_THREADS': '1',
+                    'PIP_NO_INDEX': '1',
+                    # As in notebooks: pyplot fails with others in IPython.
+                    'MPLBACKEND': 'module://matplotlib_inline.backend_inline',
                     # The grader's own, wherever another is installed.
                     'PYTHONPATH': str(LIBRARY.parent)})
         threading.Thread(target=self._watch, daemon=True).start()
