@@ -165,6 +165,17 @@ def test_what_is_no_notebook_has_a_row(tmp_path):
     assert 'a link' in found['link'].remarks[0]
 
 
+def test_an_older_edition_of_the_text_is_no_answer(released, tmp_path):
+    def edit(made):
+        for one in made['cells']:
+            if one['cell_type'] == 'markdown':
+                one['source'] = ''.join(one['source']).replace('a few', 'some')
+        made['cells'][cell(made, 'open_question')]['source'] = (
+            ASSIGNMENT.stubs['open_question'])
+    changed(released, tmp_path / 'a.ipynb', edit)
+    assert set(only(tmp_path).answers) == set(IN_FULL) - {'open_question'}
+
+
 def test_links_within_a_folder_are_not_followed(released, tmp_path):
     hand_in(released, tmp_path / 'anna' / USUAL, IN_FULL)
     (tmp_path / 'ben').mkdir()
@@ -180,7 +191,7 @@ def test_the_notebook_with_the_work_is_taken(released, tmp_path, second):
     hand_in(released, tmp_path / second, IN_FULL)
     one = only(tmp_path)
     assert one.answers == IN_FULL
-    assert one.remarks == [f'several notebooks, graded: {second}; not: '
+    assert one.remarks == [f'several notebooks, graded: {second}, not: '
                            f'anna/{USUAL}']
 
 
@@ -262,6 +273,11 @@ def odd_outputs(made):
         one['source'] = ''.join(one['source'])
 
 
+def ends_of_lines_of_windows(made):
+    for one in made['cells']:
+        one['source'] = ''.join(one['source']).replace('\n', '\r\n')
+
+
 def without_metadata(made):
     made.pop('metadata')
     for one in made['cells']:
@@ -270,7 +286,8 @@ def without_metadata(made):
             one['id'] = ['a', 'list']
 
 
-@pytest.mark.parametrize('change', [v3, odd_outputs, without_metadata])
+@pytest.mark.parametrize('change', [v3, odd_outputs, without_metadata,
+                                    ends_of_lines_of_windows])
 def test_odd_notebooks_are_read(released, tmp_path, change):
     changed(released, tmp_path / 'a.ipynb', change)
     one = only(tmp_path)
@@ -297,3 +314,22 @@ def test_cells_of_their_own_are_kept_apart(released, tmp_path):
     assert [name for name, _ in one.cells] == list(IN_FULL)[:4]
     assert one.own == [*one.cells, ('', 'x = 1')]
     assert one.answers['open_question'] == WORDS
+
+
+def test_an_answer_in_a_cell_below_the_one_for_it(released, tmp_path):
+    """Which stays as it was handed out."""
+    def add(made):
+        at = cell(made, 'open_question')
+        made['cells'][at]['source'] = ASSIGNMENT.stubs['open_question']
+        made['cells'].append({'cell_type': 'markdown', 'metadata': {},
+                              'source': WORDS})
+        made['cells'].insert(at, {'cell_type': 'code', 'metadata': {},
+                                  'source': IN_FULL['nms']})
+        made['cells'][cell(made, 'nms')]['source'] = ASSIGNMENT.stubs['nms']
+        made['cells'].append({'cell_type': 'code', 'metadata': {},
+                              'source': 'nms([], [], 1)'})
+    changed(released, tmp_path / 'a.ipynb', add)
+    one = only(tmp_path)
+    assert one.answers == IN_FULL
+    assert one.remarks == ['cells without their marks, recognized: nms, '
+                           'open_question']

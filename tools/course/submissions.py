@@ -4,6 +4,7 @@ Nothing is written, and nothing of it runs here: a notebook is JSON, of which
 the source of cells is taken.
 """
 import collections
+import difflib
 import io
 import json
 import os
@@ -85,8 +86,8 @@ def read_cells(content, assignment):
             name = str(about.get('grade_id'))
             if name not in assignment.stubs:
                 name = assignment.ids.get(str(cell.get('id')), '')
-            cells.append(Cell(name, cell.get('cell_type', 'code'),
-                              readable(''.join(source))))
+            source = readable(''.join(source)).replace('\r\n', '\n')
+            cells.append(Cell(name, cell.get('cell_type', 'code'), source))
         return cells
     except (KeyError, TypeError, AttributeError, IndexError):
         raise ValueError('it has no cells') from None
@@ -102,7 +103,7 @@ def hand_ins(path, assignment):
         # Byte order marks, and the halves of UTF-16, come before a brace.
         begin = head.lstrip(b'\xef\xbb\xbf\xff\xfe\0 \t\r\n')
         if begin and not begin.startswith((b'{', b'PK')):
-            raise ValueError('it begins like none')
+            raise ValueError('nor is it a zip archive')
         content = head + file.read(left)
         if len(content) > left:
             left = 0
@@ -143,16 +144,28 @@ def hand_ins(path, assignment):
     return notebooks, others
 
 
+def is_worked_on(cell, assignment):
+    """Whether a cell is not as it was handed out, or empty."""
+    return cell.source.strip() not in (
+        '', assignment.stubs.get(cell.name, '').strip())
+
+
 def with_names(cells, assignment):
-    """Cells that lost their names, with a name where one can be told."""
-    found = {cell.name for cell in cells}
+    """Cells without names, with a name where one can be told.
+
+    A program may have dropped it, or a student has left the cell as it was
+    handed out and made another one.
+    """
+    found = {cell.name for cell in cells if is_worked_on(cell, assignment)}
 
     def told(cell):
         if cell.kind == 'code':
             return next((name for name in assignment.code if re.search(
-                rf'^(def )?{name} *[(=]', cell.source, re.M)), '')
-        return '' if cell.source.strip() in ('', *assignment.prose) else (
-            assignment.open)
+                rf'^(def {name} *\(|{name} *=)', cell.source, re.M)), '')
+        # Of another edition the teacher's own words differ a little.
+        return '' if difflib.get_close_matches(
+            cell.source.strip(), ['', *assignment.prose], 1, .9) else (
+                assignment.open)
     return [cell if cell.name or told(cell) in found
             else cell._replace(name=told(cell)) for cell in cells]
 
@@ -161,10 +174,9 @@ def answers_of(cells, assignment):
     """Parts of each answer, without those as they were handed out."""
     parts = {}
     for cell in cells:
-        if cell.name in assignment.code or cell.name == assignment.open:
-            stub = assignment.stubs[cell.name].strip()
-            if cell.source.strip() not in ('', stub):
-                parts.setdefault(cell.name, []).append(cell.source)
+        if cell.name in (*assignment.code, assignment.open) and is_worked_on(
+                cell, assignment):
+            parts.setdefault(cell.name, []).append(cell.source)
     return {name: '\n\n'.join(sources) for name, sources in parts.items()}
 
 
@@ -204,7 +216,7 @@ def pick(notebooks, assignment):
     remarks = []
     rest = [one[3] for one in rated if one is not best and one[0] == ours]
     if rest:
-        remarks.append(f'several notebooks, graded: {path}; not: '
+        remarks.append(f'several notebooks, graded: {path}, not: '
                        + ', '.join(rest))
     elif not usual and os.path.dirname(path):
         remarks.append('the notebook was renamed to '
@@ -225,13 +237,13 @@ def read(student, paths, assignment):
     cells, remarks = pick(notebooks, assignment)
     remarks += [others[name] for name in others if is_notebook(name)]
     answers = answers_of(cells, assignment)
-    if cells and not answers:
-        remarks.append('no task was worked on')
     handed_out = {source.strip() for source in assignment.stubs.values()}
     own = [(cell.name if cell.name in assignment.code else '', cell.source)
            for cell in cells if (cell.kind == 'code'
                                  or cell.name in assignment.code)
            and cell.source.strip() not in (*handed_out, '')]
+    if cells and not answers and not own:
+        remarks.append('no task was worked on')
     asked = [cell for cell in own if cell[0]]
     return Submission(student, asked, own if own != asked else [], answers,
                       remarks, bool(cells))
