@@ -160,6 +160,19 @@ def test_only_what_changed_is_graded_again(released, tmp_path, graded):
     assert sorted(graded) == ['a', 'b', 'b', 'seed']
 
 
+def test_nothing_reaches_the_terminal_but_letters(
+        released, tmp_path, graded, capsys, monkeypatch):
+    """An error's text could clear the screen, or pass for a remark."""
+    hand_in(released, tmp_path / 'in' / 'a\x1b[31m\u0142.ipynb', IN_FULL)
+    before = grade.grade_one
+    monkeypatch.setattr(grade, 'grade_one', lambda *given: {
+        **before(*given), 'remarks': ['iou: \x1b[2J\r9; points by hand: iou']})
+    grade.grade(tmp_path / 'in', tmp_path)
+    assert capsys.readouterr().out == (
+        '1 of 1, a?[31m\u0142: 21 of 25 points; iou: ?[2J?9, points by hand: '
+        'iou; open question to be read\n')
+
+
 def test_one_that_fails_ends_nothing(released, tmp_path, graded, monkeypatch):
     folder, before = two(released, tmp_path / 'in'), grade.grade_one
 

@@ -34,11 +34,17 @@ from spreadsheets import (
 
 CELL_SECONDS = int(os.environ.get('CELL_SECONDS', 30))
 # Marks that these files made hold as long as they are the same.
-MAKERS = [SOURCE, Path(marks.__file__), sandbox.STUDENT_SIDE]
+MAKERS = [SOURCE, Path(marks.__file__), Path(sandbox.__file__),
+          sandbox.STUDENT_SIDE]
 
 
 def digest(content):
     return hashlib.sha256(content).hexdigest()
+
+
+def printable(text):
+    """What students wrote without what a terminal would carry out."""
+    return ''.join(letter if letter.isprintable() else '?' for letter in text)
 
 
 class Grades:
@@ -107,7 +113,9 @@ class Grades:
                 **{task: points.get(task) for task in assignment.tasks},
                 'total': sum(points.values()) if points else None,
                 'of': sum(assignment.tasks.values()),
-                'remarks': '; '.join(remarks)}
+                # No error's text is to pass for a remark of ours.
+                'remarks': printable('; '.join(
+                    remark.replace(';', ',') for remark in remarks))}
 
     def rows(self):
         return [self.row(one) for one in self._found]
@@ -210,10 +218,10 @@ def run(waiting, grades, assignment, kind):
                 if result:
                     grades.keep(one, result)
                     row = grades.row(one)
-                    print(f'{number} of {len(waiting)}, {one.student}: '
-                          f'{row["total"] or 0:g} of {row["of"]} points',
-                          *filter(None, [row['remarks']]), sep='; ',
-                          flush=True)
+                    print(printable(
+                        f'{number} of {len(waiting)}, {one.student}: '
+                        f'{row["total"] or 0:g} of {row["of"]} points; '
+                        + row['remarks']).strip('; '), flush=True)
             if stop.is_set():
                 raise KeyboardInterrupt
         finally:
@@ -267,6 +275,8 @@ def main():
     parser.add_argument('folder', type=Path)
     parser.add_argument('output', type=Path)
     args = parser.parse_args()
+    # Names in letters that this terminal may not have.
+    sys.stdout.reconfigure(errors='backslashreplace')
     if not args.folder.is_dir():
         sys.exit(f'{args.folder} is not a folder.')
     try:
