@@ -123,6 +123,15 @@ def test_other_right_answers_get_all_points(how):
     assert points({task: code}) == FULL
 
 
+def test_later_cells_do_not_change_what_names_mean():
+    """Run one after the other, as in a notebook, all tests pass."""
+    assert points({
+        'iou': 'one = 1\n' + RIGHT['iou'].replace(
+            'plain(a), plain(b)', 'a.asnumpy() * one, b.asnumpy() * one'),
+        'roi_pool': 'import numpy as np\none = iou = None\n'
+        + RIGHT['roi_pool']}) == FULL
+
+
 @pytest.mark.parametrize('seed', range(8))
 def test_the_model_answer_gets_all_points_whatever_is_drawn(seed):
     assert points({}, seed) == FULL

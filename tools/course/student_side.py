@@ -103,10 +103,13 @@ def describe(error):
 
 
 class Shell(InteractiveShell):
-    """IPython, in which `%matplotlib inline` finds nothing to do."""
+    """IPython with nothing to do for `%matplotlib inline` and `quit()`."""
 
     def enable_gui(self, gui=None):
-        """Be there, for in the class above it is an error."""
+        """Be there: in the class above it is an error."""
+
+    def ask_exit(self):
+        """Be there: in the class above it is missing."""
 
 
 class Student:
@@ -117,24 +120,25 @@ class Student:
         self._names = self._shell.user_ns
         # As the first cell of the notebook.
         self._names.update(numpy=numpy, np=np, npx=npx)
-        self._functions, self._kinds, self._ask = {}, {}, ask
+        self._after, self._kinds, self._ask = {}, {}, ask
 
     def cell(self, source, name):
-        """Run a cell, and keep the function that it was there for."""
+        """Run a cell, and keep what the names mean after it."""
         # Of the first cell, too, but few use it and all would wait for it.
         if 'd2l_ext' in source:
             self._names.setdefault('d2l_ext',
                                    importlib.import_module('d2l_ext'))
         done = self._shell.run_cell(source, silent=True)
-        if name in self._names:
-            self._functions[name] = self._names[name]
+        self._after[name] = dict(self._names)
         uses = 'numpy' if self._names.get('np') is numpy else 'mxnet'
         error = done.error_before_exec or done.error_in_exec
         return {'arrays': uses, **(describe(error) if error else {})}
 
     def call(self, name, arguments, arrays, replaced):
         """Call a function, while the grader answers for the replaced ones."""
-        function = self._functions.get(name, self._names.get(name))
+        # A later cell may define a helper anew, or import another `np`.
+        self._names.update(self._after.get(name, {}))
+        function = self._names.get(name)
         if function is None:
             raise NameError(f'{name} is not defined')
         given = [unpack(data, arrays) for data in arguments]
