@@ -232,18 +232,8 @@ def run(waiting, grades, assignment, kind):
 def grade(folder, output, allow_unprotected=False):
     """Grade all submissions of a folder that have changed.
 
-    Parameters
-    ----------
-    folder, output : pathlib.Path
-        The submissions, and where marks.csv, points-by-hand.csv and the
-        folder feedback are.
-    allow_unprotected : bool
-        Whether to go on where no sandbox can be made.
-
-    Returns
-    -------
-    list of dict
-        The rows of marks.csv.
+    Results go to the folder `output`. Where no sandbox can be made, it goes
+    on if `allow_unprotected`. Returns the rows of marks.csv.
     """
     if folder.resolve() in (output.resolve(), *output.resolve().parents):
         raise CourseError(f'The results in {output} would be taken for '

@@ -85,14 +85,8 @@ class FailedError(Exception):
 class Session:
     """A student's code in a sandbox, and in a new one when that is lost.
 
-    Parameters
-    ----------
-    cells : list of (str, str)
-        Names of the tasks, or '', and sources.
-    start : callable
-        Makes a sandbox.
-    seconds : float
-        Limit of computing for a cell.
+    `cells` are names of tasks, or '', and sources; `start` makes a sandbox;
+    `seconds` of computing are the limit for a cell.
     """
 
     def __init__(self, cells, start, seconds):
@@ -166,12 +160,9 @@ class Session:
 def run_test(assignment, name, session, arrays, helpers, seed):
     """Run a cell of tests; tell what went wrong, if anything did.
 
-    Returns
-    -------
-    dict
-        `problem` is a sentence, `trace` is of the student's code, `calls`
-        are the first and the last call of a function; `lost` says why
-        another try makes no sense.
+    `problem` is a sentence, `trace` is of the student's code, `calls` are the
+    first and the last call of a function; `lost` says why another try makes
+    no sense.
     """
     calls, changes = [], []
     result = {'problem': None, 'trace': '', 'lost': ''}
@@ -212,12 +203,7 @@ def run_test(assignment, name, session, arrays, helpers, seed):
 def run_tests(assignment, cells, start, seed, seconds):
     """All tests of a student, each with every kind of array if need be.
 
-    Returns
-    -------
-    dict
-        By cell of tests: as `run_test`.
-    list of str
-        Remarks.
+    Returns what `run_test` does by cell of tests, and remarks.
     """
     if not cells:
         blank = {'problem': 'The cell is as it was handed out.', 'trace': '',

@@ -180,21 +180,9 @@ def keep_copy(path):
 def prepare_by_hand(output, old, answers, most):
     """Read the table, check it, and write it with the answers of today.
 
-    Parameters
-    ----------
-    output : pathlib.Path
-        The folder of results, in which the table lies.
-    old : pathlib.Path
-        A table that is taken as long as `output` has none.
-    answers : dict
-        The answer to the open question, by student.
-    most : dict
-        The maximum of points by column.
-
-    Returns
-    -------
-    dict
-        `Given` by student.
+    It lies in the folder `output`; `old` is taken as long as that has none.
+    `answers` are those to the open question by student, `most` are maxima of
+    points by column. Returns `Given` by student.
     """
     path, given, delimiter, expected = output / BY_HAND, {}, ',', set()
     kept = sorted(path.with_suffix('').glob('[0-9]*.csv'))
