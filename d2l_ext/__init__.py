@@ -14,14 +14,12 @@ if hasattr(os, 'sched_getaffinity'):
 from .runtime import cuda
 
 # The loader does not find the libraries that pip installed.
-if cuda.version_of(cuda.GPU_BUILD):
-    cuda.load_libraries()
+cuda.load_libraries()
 
 from .runtime import numpy_names, numpy_numbers
 
 # Names that MXNet looks up in NumPy and that newer versions dropped.
-if numpy_names.missing():
-    numpy_names.serve()
+numpy_names.serve()
 
 # In a scheduler or server, importing MXNet does not return, so they join the
 # training before that.
@@ -40,8 +38,7 @@ inline_figures.mend(_book)
 from d2l.mxnet import *  # noqa: F403
 
 # Newer versions also print numbers in a way that MXNet can't parse.
-if numpy_numbers.needed():
-    numpy_numbers.mend()
+numpy_numbers.mend()
 
 from .anchors import generate_anchors, label_anchors
 from .boxes import (

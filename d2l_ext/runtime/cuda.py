@@ -60,13 +60,15 @@ def load_libraries() -> List[Path]:
     Returns
     -------
     list of pathlib.Path
-        The files that were loaded.
+        The files that were loaded; none for MXNet's build without GPUs.
 
     Raises
     ------
     OSError
         When a file can't be loaded.
     """
+    if version_of(GPU_BUILD) is None:
+        return []
     found = [path for path in map(packaged_library, LIBRARIES) if path]
     for path in found:
         ctypes.CDLL(str(path))

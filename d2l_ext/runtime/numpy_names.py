@@ -91,7 +91,10 @@ def missing():
 
 def serve():
     """Let MXNet's modules, and only these, find the names in NumPy."""
-    names, refuse = missing(), numpy.__getattr__
+    names = missing()
+    if not names:
+        return
+    refuse = numpy.__getattr__
 
     def __getattr__(name):
         # A missing name is looked up from the frame of the caller.

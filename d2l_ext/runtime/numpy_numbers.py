@@ -23,13 +23,13 @@ def _plain(value):
     return value.item() if isinstance(value, numpy.generic) else value
 
 
-def needed():
-    """Whether this NumPy prints numbers that MXNet can't read."""
-    return repr(numpy.int64(3)) != '3'
-
-
 def mend():
-    """Make MXNet, which must be loaded, convert arguments this way."""
+    """Make MXNet, which must be loaded, convert arguments this way.
+
+    Nothing changes where NumPy prints numbers that it can read.
+    """
+    if repr(numpy.int64(3)) == '3':
+        return
     from mxnet._ctypes import ndarray, symbol
 
     # They use `str` for nothing else.

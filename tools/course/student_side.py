@@ -31,15 +31,12 @@ def alone(name):
 # What the package does for MXNet before and after it is loaded.
 cuda, numpy_names, numpy_numbers = map(
     alone, ('cuda', 'numpy_names', 'numpy_numbers'))
-if cuda.version_of(cuda.GPU_BUILD):
-    cuda.load_libraries()
-if numpy_names.missing():
-    numpy_names.serve()
+cuda.load_libraries()
+numpy_names.serve()
 
 from mxnet import np, npx  # noqa: E402
 
-if numpy_numbers.needed():
-    numpy_numbers.mend()
+numpy_numbers.mend()
 
 NUMBERS = 100_000
 
