@@ -115,8 +115,9 @@ def main():
 def train_on(train, val, recipe, seed, devices, kvstore, unfinished):
     """A detector of this seed; interrupted, the next call goes on."""
     rank, num_workers = d2l.worker_of(kvstore)
-    train_iter = d2l.load_batches(train, recipe.batch_size, True, 'discard',
-                                  rank, num_workers)
+    train_iter = d2l.load_batches(
+        train, recipe.batch_size, True, 'discard', rank, num_workers,
+        recipe.window, recipe.colors)
     test_iter = d2l.load_batches(val, recipe.batch_size, rank=rank,
                                  num_workers=num_workers)
     npx.random.seed(seed)

@@ -12,6 +12,7 @@ from mxnet import gluon, nd, np
 
 from ..distributed.replicas import worker_of
 from ..errors import DatasetError, some_of
+from .augmentation import draw_changes
 from .folders import test_mode, voc_dir
 from .layouts import find_layout
 from .splits import CHAPTERS, choose_classes
@@ -24,23 +25,28 @@ RGB_MEAN = numpy.array([.485, .456, .406], numpy.float32)
 RGB_STD = numpy.array([.229, .224, .225], numpy.float32)
 
 
-class _ShuffleAndFlip(gluon.data.Sampler):
-    """Items (i, flip) in random order.
+class _ShuffleAndChange(gluon.data.Sampler):
+    """Items (i, flip), or (i, flip, change), in random order.
 
     Drawn at once in the main thread, from MXNet's random numbers: the same
     whatever the number of workers, and repeatable by `mx.random.seed`.
     """
 
-    def __init__(self, length: int):
-        self._length = length
+    def __init__(self, length: int, window: Tuple[float, float],
+                 colors: float):
+        self._length, self._window, self._colors = length, window, colors
 
     def __len__(self) -> int:
         return self._length
 
-    def __iter__(self) -> Iterator[Tuple[int, bool]]:
+    def __iter__(self) -> Iterator[Tuple]:
         lot = np.random.uniform(size=(2, self._length)).asnumpy()
-        order = lot[0].argsort(kind='stable').tolist()
-        return zip(order, (lot[1] < .5).tolist())
+        drawn = [lot[0].argsort(kind='stable').tolist(),
+                 (lot[1] < .5).tolist()]
+        if (*self._window, self._colors) != (1, 1, 0):
+            lot = np.random.uniform(size=(7, self._length)).asnumpy()
+            drawn.append(draw_changes(lot, self._window, self._colors))
+        return zip(*drawn)
 
 
 class _InOrder(gluon.data.SequentialSampler):
@@ -108,7 +114,7 @@ class Batches(gluon.data.DataLoader):
     def names_of(self, number: int) -> List[str]:
         """Names of the images of a batch of this pass, counted from 1."""
         return [self.dataset.names[i]
-                for i, _ in self._shares.drawn[number - 1]]
+                for i, *_ in self._shares.drawn[number - 1]]
 
 
 def _end(pool, begun):
@@ -158,7 +164,9 @@ def _batchify(items):
 
 def load_batches(dataset: VOCDetection, batch_size: int,
                  train: bool = False, last_batch: str = 'keep',
-                 rank: int = 0, num_workers: int = 1) -> Batches:
+                 rank: int = 0, num_workers: int = 1,
+                 window: Tuple[float, float] = (1, 1), colors: float = 0
+                 ) -> Batches:
     """Batches of a data set, decoded ahead in two threads.
 
     Parameters
@@ -175,6 +183,8 @@ def load_batches(dataset: VOCDetection, batch_size: int,
         Which share of each batch to read: every `num_workers`-th image,
         from number `rank` on. `train_detection` sees to it that all workers
         shuffle alike, so that the shares of an epoch have each image once.
+    window, colors
+        As for `draw_changes`, to train on; by default nothing is changed.
 
     Returns
     -------
@@ -193,7 +203,8 @@ def load_batches(dataset: VOCDetection, batch_size: int,
             f'{dataset.root}: a batch of {smallest} pictures can\'t be shared '
             f'by {num_workers} workers. Take a larger batch, and drop the '
             "last one with last_batch='discard' if that is too small.")
-    sampler = (_ShuffleAndFlip if train else _InOrder)(len(dataset))
+    sampler = (_ShuffleAndChange(len(dataset), window, colors) if train else
+               _InOrder(len(dataset)))
     batches = gluon.data.BatchSampler(sampler, batch_size, last_batch)
     return Batches(dataset, _Shares(batches, rank, num_workers))
 

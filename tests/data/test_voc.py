@@ -140,7 +140,8 @@ def test_images_of_a_batch_are_named(devkit):
 
 def test_flips_come_in_half_of_the_cases():
     npx.random.seed(0)
-    flips = [flip for _, flip in batches._ShuffleAndFlip(2000)]
+    flips = [flip for _, flip in batches._ShuffleAndChange(
+        2000, (1, 1), 0)]
     assert 900 < sum(flips) < 1100
 
 

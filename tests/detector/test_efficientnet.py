@@ -83,12 +83,15 @@ def test_features_are_those_of_the_network(imagenet, rng, trained, size):
     assert_allclose(features, expected, atol=1e-3 * abs(expected).max())
 
 
-def test_more_groups(imagenet, rng):
-    X = rng.normal(size=(1, 3, 64, 64)).astype('f4')
-    expected = reference(X, imagenet, 16)
-    features = loaded(imagenet, num_groups=7)(np.array(X)).asnumpy()
-    assert features.shape == (1, 320, 2, 2)
-    assert_allclose(features, expected, atol=1e-3 * abs(expected).max())
+@pytest.mark.parametrize(('num_groups', 'num_blocks'), [(6, 15), (7, 16)])
+def test_later_groups_keep_the_stride(imagenet, rng, num_groups, num_blocks):
+    """Every other cell has the features of the network with a stride of 32."""
+    X = rng.normal(size=(1, 3, 64, 96)).astype('f4')
+    expected = reference(X, imagenet, num_blocks)
+    features = loaded(imagenet, num_groups=num_groups)(np.array(X)).asnumpy()
+    assert features.shape[2:] == (4, 6)
+    assert_allclose(features[:, :, 1::2, 1::2], expected,
+                    atol=1e-3 * abs(expected).max())
 
 
 def test_a_normalization_is_folded_in(rng):
