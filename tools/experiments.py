@@ -29,12 +29,14 @@ import d2l_ext as d2l  # isort: skip
 import mxnet as mx
 from mxnet import npx
 
-from d2l_ext import BEST, CHAPTER, TUNED, Recipe, Step
+from d2l_ext import BEST, CHAPTER, PHOTOGRAPHS, TUNED, Recipe, Step
+from d2l_ext.data.layouts import find_layout
 from d2l_ext.runtime.system import processor
 
 ROOT = Path(__file__).parent.parent
 RESULTS, STEPS = ROOT / 'docs' / 'results', ROOT / 'build' / 'steps'
-PHOTOGRAPHS = os.environ.get('D2L_VOC_DIR', '')
+NAMED = os.environ.get('D2L_VOC_DIR', '')
+FOLDS = 5
 SEEDS = (1, 2, 3)
 PROPOSALS = (10, 30, 100, 300)
 NMS_THRESHOLDS = (.1, .3, .5, .7)
@@ -43,9 +45,12 @@ NMS_THRESHOLDS = (.1, .3, .5, .7)
 class Experiment(NamedTuple):
     """A recipe, its data and its seeds.
 
-    `measured_on` is the list of the pictures that the result is about: what
-    helps to choose something is measured on 'val', what has been chosen on
-    'test'. `more` requests further figures of the trained model: with other
+    `data` is 'embedded', 'photographs', or 'folds': then four fifths of the
+    photographs to train on are trained on, and the others are 'val'; the
+    seed tells which. `measured_on` is the list of the pictures that the
+    result is about: what helps to choose something is measured on 'val',
+    what has been chosen on 'test', or on the photographs' own 'val'.
+    `more` requests further figures of the trained model: with other
     thresholds ('thresholds') or on photographs ('photographs').
     """
     recipe: Recipe
@@ -72,6 +77,29 @@ ABLATIONS = {
     'ablation-class-specific': SMALL._replace(class_specific=True),
     'ablation-ground-truth': SMALL._replace(add_truth=True),
 }
+# The recipe for photographs is chosen on folds, never on those to validate.
+LONG = PHOTOGRAPHS._replace(steps=(Step('joint', 32, .01, .4),))
+CHANGED = LONG._replace(window=(.6, 1.4), colors=.3)
+CHOICES = {
+    'choice-12-epochs': PHOTOGRAPHS,
+    'choice-32-epochs': LONG,
+    'choice-slower': LONG._replace(steps=(Step('joint', 32, .005, .4),)),
+    'choice-faster': LONG._replace(steps=(Step('joint', 32, .02, .4),)),
+    'choice-fixed-groups': LONG._replace(num_fixed=3),
+    'choice-fixed-depthwise': LONG._replace(num_fixed=3,
+                                            fixed_depthwise=True),
+    'choice-crops': LONG._replace(window=(.6, 1), colors=.3),
+    'choice-windows': CHANGED,
+    'choice-context': CHANGED._replace(num_stages=6, num_hidden=128),
+    'choice-class-specific': CHANGED._replace(class_specific=True),
+    'choice-ground-truth': CHANGED._replace(add_truth=True),
+    'choice-anchors': CHANGED._replace(sizes=(.9, .65, .4)),
+    'choice-lambda-3': CHANGED._replace(lambd=3),
+    'choice-320-pixels': CHANGED._replace(
+        side=320, steps=(Step('joint', 20, .01, .4),)),
+}
+# Does ImageNet help with drawings? As many epochs from random parameters.
+DRAWN = PHOTOGRAPHS._replace(steps=(Step('joint', 6, .01, .4),))
 EXPERIMENTS = {
     **{name: Experiment(recipe) for name, recipe in TUNING.items()},
     'chapter': Experiment(CHAPTER, seeds=SEEDS, measured_on='test'),
@@ -83,18 +111,23 @@ EXPERIMENTS = {
     'photographs': Experiment(
         BEST._replace(steps=(Step('joint', 12, .4, .4),)), 'photographs',
         SEEDS),
+    **{name: Experiment(recipe, 'folds') for name, recipe in CHOICES.items()},
+    'imagenet': Experiment(PHOTOGRAPHS, 'photographs', SEEDS),
+    'drawn-imagenet': Experiment(DRAWN),
+    'drawn-random': Experiment(DRAWN._replace(
+        imagenet=False, num_fixed=0, steps=BEST.steps)),
 }
 
 
 def run(name, seed):
     """Train and evaluate; returns the content of the result file."""
     recipe, data, _, measured_on, more = EXPERIMENTS[name]
-    choose_data(data)
-    train_iter, test_iter = d2l.load_data_voc_detection(
-        recipe.batch_size, recipe.side, recipe.side)
-    dataset = d2l.VOCDetection(
-        train_iter.dataset.root, measured_on, recipe.side, recipe.side,
-        train_iter.dataset.classes)
+    train, dataset = datasets(data, seed, recipe.side, measured_on)
+    train_iter = d2l.load_batches(
+        train, recipe.batch_size, True, 'discard', window=recipe.window,
+        colors=recipe.colors)
+    test_iter = d2l.load_batches(dataset, recipe.batch_size,
+                                 last_batch='discard')
     npx.random.seed(seed)
     device = d2l.try_gpu()
     print('on', device, flush=True)
@@ -125,7 +158,7 @@ def run(name, seed):
         'thresholds': (thresholds(detector, dataset)
                        if more == 'thresholds' else None),
         'photographs': (transfer(detector) if more == 'photographs'
-                        and PHOTOGRAPHS else None),
+                        and NAMED else None),
         'errors': {kind: sum(item.kind == kind for item in findings)
                    for kind in ('correct', *d2l.ERROR_KINDS)},
         'machine': {'processor': processor(), 'mxnet': mx.__version__,
@@ -153,12 +186,31 @@ def train_step(recipe, seed, detector, train_iter, test_iter):
     return content
 
 
+def datasets(data, seed, side, measured_on):
+    """The pictures to train on and those that the result is about."""
+    choose_data(data)
+    layout = find_layout(d2l.voc_dir()[0])
+    if data == 'folds':
+        layout = fold(layout, seed)
+    return [d2l.VOCDetection(layout, split, side, side)
+            for split in ('train', measured_on)]
+
+
+def fold(layout, number):
+    """A layout of the pictures to train on: every fifth is kept."""
+    names = sorted(layout.lists['train'], key=lambda name: hashlib.sha1(
+        name.encode()).digest())
+    kept = set(names[number % FOLDS::FOLDS])
+    return layout._replace(class_lists={}, lists={
+        'train': sorted(set(names) - kept), 'val': sorted(kept)})
+
+
 def choose_data(data):
     """Point the loader to the photographs, or to the embedded set."""
-    if data == 'photographs' and not PHOTOGRAPHS:
+    if data != 'embedded' and not NAMED:
         sys.exit('Set D2L_VOC_DIR to a folder of photographs in VOC layout '
                  'with cats and dogs.')
-    os.environ['D2L_VOC_DIR'] = PHOTOGRAPHS if data == 'photographs' else ''
+    os.environ['D2L_VOC_DIR'] = '' if data == 'embedded' else NAMED
 
 
 def transfer(detector):
@@ -218,7 +270,7 @@ def main():
         runs = [(name, seed) for name, experiment in EXPERIMENTS.items()
                 for seed in experiment.seeds
                 if not path_of(name, seed).exists()
-                and (experiment.data == 'embedded' or PHOTOGRAPHS)]
+                and (experiment.data == 'embedded' or NAMED)]
     for name, seed in runs:
         print(name, 'seed', seed, flush=True)
         result = run(name, seed)

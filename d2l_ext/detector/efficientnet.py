@@ -156,8 +156,8 @@ class PartlyFixed(nn.Sequential):
         return X
 
 
-def efficientnet_lite0(num_groups: int = 5, num_fixed: int = 0
-                       ) -> PartlyFixed:
+def efficientnet_lite0(num_groups: int = 5, num_fixed: int = 0,
+                       fixed_depthwise: bool = False) -> PartlyFixed:
     """EfficientNet-Lite0 up to a feature map.
 
     Parameters
@@ -169,6 +169,10 @@ def efficientnet_lite0(num_groups: int = 5, num_fixed: int = 0
     num_fixed : int
         How many of its parts do not learn: the stem is the first one, each
         group of blocks is another.
+    fixed_depthwise : bool
+        Whether depthwise convolutions do not learn, either. They have few
+        of the parameters, but MXNet takes long for the gradients of those
+        of 5 x 5.
 
     Returns
     -------
@@ -197,7 +201,14 @@ def efficientnet_lite0(num_groups: int = 5, num_fixed: int = 0
             if halves and step == 1:
                 dilation *= 2
         parts.append(group)
-    return PartlyFixed(*parts, num_fixed=num_fixed)
+    backbone = PartlyFixed(*parts, num_fixed=num_fixed)
+    return backbone.apply(_fix) if fixed_depthwise else backbone
+
+
+def _fix(layer):
+    """Let a convolution not learn if it looks at each channel alone."""
+    if isinstance(layer, nn.Conv2D) and layer.weight.shape[1] == 1:
+        layer.collect_params().setattr('grad_req', 'null')
 
 
 def fold_norm(weight: numpy.ndarray, gamma: numpy.ndarray,

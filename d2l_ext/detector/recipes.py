@@ -85,6 +85,7 @@ class Recipe(NamedTuple):
     num_stages: int = 4
     imagenet: bool = False
     num_fixed: int = 0
+    fixed_depthwise: bool = False
     sizes: Tuple[float, ...] = SIZES
     ratios: Tuple[float, ...] = RATIOS
     pooling: str = 'max'
@@ -157,7 +158,8 @@ def make_detector(recipe: Recipe, classes: Sequence[str],
 
 def _backbone(recipe):
     if recipe.backbone == 'efficientnet-lite0':
-        return efficientnet_lite0(recipe.num_stages, recipe.num_fixed)
+        return efficientnet_lite0(recipe.num_stages, recipe.num_fixed,
+                                  recipe.fixed_depthwise)
     if recipe.backbone != 'resnet18' or recipe.imagenet or recipe.num_fixed:
         raise ValueError(f'there is no such backbone: {recipe.backbone}, '
                          f'{recipe.imagenet=}, {recipe.num_fixed=}')

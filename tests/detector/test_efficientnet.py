@@ -120,9 +120,9 @@ def test_pictures_of_any_size(size):
     assert np.isfinite(features).all()
 
 
-def gradients(num_fixed):
+def gradients(num_fixed, fixed_depthwise=False):
     npx.random.seed(0)
-    backbone = module.efficientnet_lite0(num_fixed=num_fixed)
+    backbone = module.efficientnet_lite0(5, num_fixed, fixed_depthwise)
     backbone.initialize()
     X = np.random.normal(size=(2, 3, 32, 32))
     with autograd.record():
@@ -142,6 +142,19 @@ def test_fixed_parts_have_no_gradient_and_change_no_other(num_fixed):
     assert all(array is None for array in partly[:fixed])
     assert all(abs(array).max() > 0 for array in every)
     for ours, theirs in zip(partly[fixed:], every[fixed:]):
+        assert_allclose(ours, theirs, rtol=1e-3,
+                        atol=1e-5 * abs(theirs).max())
+
+
+def test_depthwise_convolutions_may_be_fixed():
+    expected, every = gradients(0)
+    value, partly = gradients(0, fixed_depthwise=True)
+    assert_allclose(value, expected, rtol=1e-5)
+    # Weight and bias of one in each of the eleven blocks.
+    assert sum(array is None for array in partly) == 22
+    for ours, theirs in zip(partly, every):
+        if ours is None:
+            continue
         assert_allclose(ours, theirs, rtol=1e-3,
                         atol=1e-5 * abs(theirs).max())
 

@@ -10,6 +10,7 @@ import results
 from helpers import ROOT, small_set
 
 from d2l_ext import CHAPTER, Recipe, Step, make_detector
+from d2l_ext.data.layouts import find_layout
 
 TINY = Recipe(side=64, batch_size=8, steps=(Step('rpn', 1, .1, .1),
                                             Step('rcnn', 1, .1, .1)))
@@ -126,7 +127,7 @@ def test_an_experiment_is_run_once_and_can_be_repeated(
 
 
 def test_photographs_have_to_be_named(monkeypatch):
-    monkeypatch.setattr(experiments, 'PHOTOGRAPHS', '')
+    monkeypatch.setattr(experiments, 'NAMED', '')
     with pytest.raises(SystemExit, match='Set D2L_VOC_DIR'):
         experiments.choose_data('photographs')
 
@@ -135,9 +136,21 @@ def test_photographs_may_be_named_by_the_folder_above(tmp_path, monkeypatch):
     """As for the notebooks: a training must not end with a wrong folder."""
     small_set(tmp_path / 'set').rename(tmp_path / 'VOC2012')
     monkeypatch.setenv('D2L_VOC_DIR', '')
-    monkeypatch.setattr(experiments, 'PHOTOGRAPHS', str(tmp_path))
+    monkeypatch.setattr(experiments, 'NAMED', str(tmp_path))
     detector = make_detector(TINY, ['cat', 'dog'])
     assert 0 <= experiments.transfer(detector) <= 1
+
+
+def test_folds_share_the_pictures_to_train_on(tmp_path):
+    layout = find_layout(small_set(tmp_path, 20, 4))
+    held = []
+    for number in range(experiments.FOLDS):
+        lists = experiments.fold(layout, number).lists
+        assert set(lists['train']) | set(lists['val']) == set(
+            layout.lists['train'])
+        assert not set(lists['train']) & set(lists['val'])
+        held += lists['val']
+    assert sorted(held) == sorted(layout.lists['train'])
 
 
 def test_experiments_are_listed():
