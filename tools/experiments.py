@@ -78,7 +78,7 @@ ABLATIONS = {
     'ablation-ground-truth': SMALL._replace(add_truth=True),
 }
 # The recipe for photographs is chosen on folds, never on those to validate.
-LONG = PHOTOGRAPHS._replace(steps=(Step('joint', 32, .01, .4),))
+LONG = PHOTOGRAPHS._replace(num_fixed=2, steps=(Step('joint', 32, .01, .4),))
 CHANGED = LONG._replace(window=(.6, 1.4), colors=.3)
 CHOICES = {
     'choice-12-epochs': PHOTOGRAPHS,
