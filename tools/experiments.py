@@ -31,6 +31,7 @@ from mxnet import npx
 
 from d2l_ext import BEST, CHAPTER, PHOTOGRAPHS, TUNED, Recipe, Step
 from d2l_ext.data.layouts import find_layout
+from d2l_ext.data.splits import choose_classes
 from d2l_ext.runtime.system import processor
 
 ROOT = Path(__file__).parent.parent
@@ -190,9 +191,10 @@ def datasets(data, seed, side, measured_on):
     """The pictures to train on and those that the result is about."""
     choose_data(data)
     layout = find_layout(d2l.voc_dir()[0])
+    classes = choose_classes(layout)
     if data == 'folds':
         layout = fold(layout, seed)
-    return [d2l.VOCDetection(layout, split, side, side)
+    return [d2l.VOCDetection(layout, split, side, side, classes)
             for split in ('train', measured_on)]
 
 

@@ -153,6 +153,22 @@ def test_folds_share_the_pictures_to_train_on(tmp_path):
     assert sorted(held) == sorted(layout.lists['train'])
 
 
+def test_folds_keep_the_classes_of_the_whole(tmp_path, monkeypatch):
+    """Other things on the pictures are nothing to be found."""
+    root = small_set(tmp_path, 20, 4)
+    for file in (root / 'Annotations').iterdir():
+        file.write_text(file.read_text('utf-8').replace(
+            '</annotation>', '<object><name>person</name><bndbox><xmin>1'
+            '</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>'
+            '</object></annotation>'), encoding='utf-8')
+    monkeypatch.setenv('D2L_VOC_DIR', '')
+    monkeypatch.setattr(experiments, 'NAMED', str(root))
+    whole, _ = experiments.datasets('photographs', 1, 64, 'val')
+    for dataset in experiments.datasets('folds', 1, 64, 'val'):
+        assert dataset.classes == whole.classes == ['cat', 'dog']
+        assert 0 < len(dataset) < len(whole)
+
+
 def test_experiments_are_listed():
     listing = subprocess.run(
         [sys.executable, ROOT / 'tools' / 'experiments.py', 'list'],
