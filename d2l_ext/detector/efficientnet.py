@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 from pathlib import Path
-from typing import Iterator, List, Mapping, Tuple
+from typing import Iterator, List, Mapping, Optional, Tuple
 
 import numpy
 from mxnet import autograd, init, np
@@ -17,8 +17,9 @@ from mxnet.gluon import nn
 from ..errors import PretrainedError
 from ..runtime.torch_weights import read_tensors
 
-__all__ = ['InvertedResidual', 'PartlyFixed', 'efficientnet_lite0',
-           'fold_norm', 'imagenet_file', 'load_imagenet']
+__all__ = ['InvertedResidual', 'PartlyFixed', 'convolution',
+           'efficientnet_lite0', 'fix_depthwise', 'fold_norm',
+           'imagenet_file', 'load_imagenet', 'set_folded']
 
 # Of each group: the number of blocks, the side of their kernels, the stride
 # of the first block, how many times more channels there are inside of a
@@ -59,9 +60,27 @@ class _StridedConv2D(nn.Conv2D):
         return super().hybrid_forward(F, x, weight, bias)[:, :, 1:, 1:]
 
 
-def _conv(in_channels, channels, kernel_size, stride=1, groups=1, dilation=1,
-          activation=None):
-    """A convolution and its activation; the size changes by the stride."""
+def convolution(in_channels: int, channels: int, kernel_size: int,
+                stride: int = 1, groups: int = 1, dilation: int = 1,
+                activation: Optional[str] = None) -> nn.HybridSequential:
+    """A convolution and its activation, padded so that no border is lost.
+
+    Parameters
+    ----------
+    in_channels, channels : int
+        Channels that enter and leave.
+    kernel_size, groups, dilation : int
+        As for `Conv2D`; the side of a kernel is odd.
+    stride : {1, 2}
+        By what the sides are divided. With 2, they must be even.
+    activation : {'relu', 'relu6'}, optional
+        What follows, if anything.
+
+    Returns
+    -------
+    HybridSequential
+        Maps (B, in_channels, H, W) to (B, channels, H / stride, W / stride).
+    """
     # The variance stays about the same where nothing is learnt yet.
     options = {'in_channels': in_channels, 'groups': groups,
                'weight_initializer': init.Xavier(
@@ -113,12 +132,12 @@ class InvertedResidual(nn.HybridBlock):
         inside = expansion * in_channels
         self.body = nn.HybridSequential()
         if expansion > 1:
-            self.body.add(_conv(in_channels, inside, 1,
-                                activation=activation))
+            self.body.add(convolution(in_channels, inside, 1,
+                                      activation=activation))
         self.body.add(
-            _conv(inside, inside, kernel_size, stride, inside, dilation,
-                  activation),
-            _conv(inside, channels, 1))
+            convolution(inside, inside, kernel_size, stride, inside, dilation,
+                        activation),
+            convolution(inside, channels, 1))
 
     def hybrid_forward(self, F, X):
         Y = self.body(X)
@@ -199,7 +218,7 @@ def efficientnet_lite0(num_groups: int = 5, num_fixed: int = 0,
     take every other cell, which gives the same features and those between.
     """
     channels, activation, dilation, reached = STEM_CHANNELS, 'relu6', 1, 2
-    parts = [_conv(3, channels, 3, stride=2, activation=activation)]
+    parts = [convolution(3, channels, 3, stride=2, activation=activation)]
     for num_blocks, kernel_size, stride, expansion, out in GROUPS[:num_groups]:
         group = nn.HybridSequential()
         for number in range(num_blocks):
@@ -213,11 +232,14 @@ def efficientnet_lite0(num_groups: int = 5, num_fixed: int = 0,
         parts.append(group)
         activation = 'relu'
     backbone = PartlyFixed(*parts, num_fixed=num_fixed)
-    return backbone.apply(_fix) if fixed_depthwise else backbone
+    return backbone.apply(fix_depthwise) if fixed_depthwise else backbone
 
 
-def _fix(layer):
-    """Let a convolution not learn if it looks at each channel alone."""
+def fix_depthwise(layer: nn.Block) -> None:
+    """Let a layer not learn if it is a depthwise convolution.
+
+    `backbone.apply(fix_depthwise)` does it for all of them.
+    """
     if isinstance(layer, nn.Conv2D) and layer.weight.shape[1] == 1:
         layer.collect_params().setattr('grad_req', 'null')
 

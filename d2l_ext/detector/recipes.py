@@ -67,8 +67,9 @@ class Recipe(NamedTuple):
     how those to train on are changed, as for `load_batches`. `backbone` is
     'resnet18', of which `num_stages` is that of `detection_backbone`, or
     'efficientnet-lite0', of which `num_stages` is the number of groups. It
-    starts from ImageNet's parameters if `imagenet`, and its first
-    `num_fixed` parts do not learn. `sizes` and `ratios` are those of the
+    starts from ImageNet's parameters if `imagenet`, its first `num_fixed`
+    parts do not learn, and neither do other depthwise convolutions if
+    `fixed_depthwise`. `sizes` and `ratios` are those of the
     anchors. `pooling`, `pooled_size`, `num_hidden` and `class_specific`
     describe the `RoIHead`. `lambd` is the weight of the localisation loss.
     The second stage is trained on `num_rois` proposals of an image (None:
@@ -105,10 +106,11 @@ TUNED = Recipe(steps=(Step('rpn', 3, .5, .5), Step('rcnn', 3, .1, .1)))
 BEST = Recipe(steps=(Step('joint', 6, .4, .4),), batch_size=8, num_stages=3,
               pooling='align', pooled_size=4, num_hidden=256, num_rois=32)
 #: The recipe of `make detector` for photographs: BEST from ImageNet's
-#: parameters, of which the stem is kept and the rest is changed slowly.
+#: parameters, of which the first ones are kept and the rest is changed slowly.
 PHOTOGRAPHS = BEST._replace(
-    steps=(Step('joint', 12, .01, .4),), backbone='efficientnet-lite0',
-    num_stages=5, imagenet=True, num_fixed=1)
+    steps=(Step('joint', 20, .01, .4),), window=(.6, 1.4), colors=.3,
+    backbone='efficientnet-lite0', num_stages=6, imagenet=True, num_fixed=3,
+    fixed_depthwise=True, num_hidden=128)
 
 
 def make_detector(recipe: Recipe, classes: Sequence[str],

@@ -71,7 +71,7 @@ def test_two_decks_fill_a_lesson():
         assert deck['start'] == end.get(deck['lesson'], 0)
         end[deck['lesson']] = deck['start'] + sum(
             entry.get('minutes', 0) for entry in deck['cells'].values())
-    assert end == {1: 45, 2: 45}
+    assert end == {1: 45, 2: 45, 3: 34}
 
 
 @pytest.mark.parametrize('name', SECTIONS)

@@ -25,6 +25,7 @@ import book  # noqa: E402
 # What the notebooks and `make lab` need. On the right: its name for students.
 NEEDED = {
     'd2l_ext': 'd2l_ext', 'img': 'img', 'tools/lab': 'tools/lab',
+    'tools/detectors': 'tools/detectors',
     'tools/prepare_data.py': 'tools/prepare_data.py',
     'tools/doctor.py': 'tools/doctor.py',
     'tools/check_system.py': 'tools/check_system.py',

@@ -35,7 +35,7 @@ REVEAL = Path(metadata.distribution('sphinx-revealjs').locate_file(
     'sphinx_revealjs/_static/revealjs'))
 MATHJAX = Path(find_spec('sphinx-mathjax-offline').origin).parent / (
     'static/mathjax/tex-svg.js')
-SECTIONS = ['detection-data', 'anchors', 'rpn', 'faster-rcnn']
+SECTIONS = ['detection-data', 'anchors', 'rpn', 'faster-rcnn', 'fine-tuning']
 SLIDE_TYPES = {'slide', 'subslide', 'fragment', '-', 'notes', 'skip'}
 FIELDS = {'text', 'minutes', 'notes', 'from', 'to', 'code', 'output', 'alt',
           'layout', 'figure', 'moving'}
