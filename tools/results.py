@@ -253,7 +253,8 @@ mAP@0.5 of {summary(best, lambda run: run['photographs'])}.
 
 
 def choices_section():
-    kept, held = results_of('choice-windows')[0]['pictures']
+    kept, held = results_of('choice-context')[0]['pictures']
+    others = results_of('imagenet')[0]['pictures'][1]
     return f"""\
 ## Photographs
 
@@ -265,8 +266,10 @@ first, and the random numbers are others.
 
 {choices_table()}
 
-The third row is the recipe `PHOTOGRAPHS`, of which the first table has the
-figures on pictures that nothing was chosen on.
+The last row is the recipe `PHOTOGRAPHS`, of which the first table has figures
+on the other {others} photographs. The rates and the first row come from
+earlier trials, which were measured on these; everything else was chosen on
+the folds.
 """
 
 

@@ -12,7 +12,7 @@ from helpers import random_truth, small_set
 from mxnet import np, npx
 from numpy.testing import assert_array_equal
 
-from d2l_ext import BEST, PHOTOGRAPHS, Step, make_detector, train_recipe
+from d2l_ext import PHOTOGRAPHS, Step, make_detector, train_recipe
 from d2l_ext.data.folders import voc_dir
 from d2l_ext.detector import efficientnet
 from d2l_ext.drawn.dataset import is_drawn
@@ -33,12 +33,6 @@ def test_the_recipe_suits_the_data(tmp_path, monkeypatch):
     name, why = train_detector.recipe_for(tmp_path)
     assert name == 'best'
     assert 'pip install no-such-package' in why
-
-
-def test_photographs_differ_from_the_best_recipe_in_the_backbone():
-    assert PHOTOGRAPHS._replace(
-        steps=BEST.steps, backbone='resnet18', num_stages=3, imagenet=False,
-        num_fixed=0) == BEST
 
 
 class Batches:
