@@ -149,6 +149,11 @@ def gradients(num_fixed, fixed_depthwise=False):
         for p in backbone.collect_params().values()]
 
 
+def assert_close(ours, theirs):
+    """Where an input of ReLU is nearly 0, rounding decides the gradient."""
+    assert numpy.linalg.norm(ours - theirs) < .01 * numpy.linalg.norm(theirs)
+
+
 @pytest.mark.parametrize('num_fixed', [1, 3])
 def test_fixed_parts_have_no_gradient_and_change_no_other(num_fixed):
     expected, every = gradients(0)
@@ -158,8 +163,7 @@ def test_fixed_parts_have_no_gradient_and_change_no_other(num_fixed):
     assert all(array is None for array in partly[:fixed])
     assert all(abs(array).max() > 0 for array in every)
     for ours, theirs in zip(partly[fixed:], every[fixed:]):
-        assert_allclose(ours, theirs, rtol=1e-3,
-                        atol=1e-5 * abs(theirs).max())
+        assert_close(ours, theirs)
 
 
 def test_depthwise_convolutions_may_be_fixed():
@@ -171,8 +175,7 @@ def test_depthwise_convolutions_may_be_fixed():
     for ours, theirs in zip(partly, every):
         if ours is None:
             continue
-        assert_allclose(ours, theirs, rtol=1e-3,
-                        atol=1e-5 * abs(theirs).max())
+        assert_close(ours, theirs)
 
 
 def test_random_features_keep_their_size(rng):
