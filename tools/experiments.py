@@ -84,12 +84,12 @@ FEW = BEST._replace(
     num_stages=5, imagenet=True, num_fixed=1)
 LONG = FEW._replace(steps=(Step('joint', 32, .01, .4),), num_fixed=3,
                     fixed_depthwise=True)
-WINDOWS = LONG._replace(window=(.6, 1.4), colors=.3)
+CONTEXT = PHOTOGRAPHS._replace(num_stages=6, num_hidden=128)
 CHOICES = {
     'choice-few-epochs': FEW,
     'choice-fixed': LONG,
-    'choice-windows': WINDOWS,
-    'choice-context': PHOTOGRAPHS,
+    'choice-windows': PHOTOGRAPHS,
+    'choice-context': CONTEXT._replace(steps=(Step('joint', 20, .01, .4),)),
 }
 # Does ImageNet help with drawings? As many epochs from random parameters.
 DRAWN = PHOTOGRAPHS._replace(steps=(Step('joint', 3, .01, .4),))
@@ -106,6 +106,7 @@ EXPERIMENTS = {
         SEEDS),
     **{name: Experiment(recipe, 'folds', (1, 2))
        for name, recipe in CHOICES.items()},
+    'choice-long-context': Experiment(CONTEXT, 'folds'),
     'imagenet': Experiment(PHOTOGRAPHS, 'photographs', SEEDS),
     'drawn-imagenet': Experiment(DRAWN, seeds=(1, 2)),
     'drawn-random': Experiment(DRAWN._replace(
