@@ -7,7 +7,7 @@ import sys
 import experiments
 import pytest
 import results
-from helpers import ROOT, small_set
+from helpers import ROOT, markdown_cells, read_notebook, small_set, text
 
 from d2l_ext import CHAPTER, Recipe, Step, make_detector
 from d2l_ext.data.layouts import find_layout
@@ -44,6 +44,16 @@ def test_the_page_is_that_of_the_results(tmp_path, monkeypatch):
     assert targets
     for target in targets:
         assert (results.PAGE.parent / target).is_file()
+
+
+def test_the_section_has_the_figures_of_the_choice():
+    content = '\n'.join(map(text, markdown_cells(
+        read_notebook('fine-tuning.ipynb'))))
+    shown = re.findall(r'^\| .+ \| (0\.\d{3}) \| (0\.\d{3}) \|$', content,
+                       re.MULTILINE)
+    both = [tuple(f'{results.mean_ap(run):.3f}' for run in runs)
+            for runs in map(results.results_of, results.CHOICES) if runs[1:]]
+    assert shown == both
 
 
 def test_targets_are_met():
