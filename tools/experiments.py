@@ -3,6 +3,7 @@
     python tools/experiments.py list
     python tools/experiments.py missing          all without a result
     python tools/experiments.py tuned --seed 2   one, again
+    python tools/experiments.py imagenet --keep tools/detectors/photographs
 
 Each run writes one file docs/results/NAME-SEED.json, from which
 tools/results.py makes the page docs/results.md.
@@ -28,6 +29,7 @@ if __name__ == '__main__':
 import d2l_ext as d2l  # isort: skip
 import mxnet as mx
 from mxnet import npx
+from train_detector import describe_result
 
 from d2l_ext import BEST, CHAPTER, PHOTOGRAPHS, TUNED, Recipe, Step
 from d2l_ext.data.layouts import find_layout
@@ -84,11 +86,12 @@ FEW = BEST._replace(
     num_stages=5, imagenet=True, num_fixed=1)
 LONG = FEW._replace(steps=(Step('joint', 32, .01, .4),), num_fixed=3,
                     fixed_depthwise=True)
-CONTEXT = PHOTOGRAPHS._replace(num_stages=6, num_hidden=128)
+WINDOWS = LONG._replace(window=(.6, 1.4), colors=.3)
+CONTEXT = WINDOWS._replace(num_stages=6, num_hidden=128)
 CHOICES = {
     'choice-few-epochs': FEW,
     'choice-fixed': LONG,
-    'choice-windows': PHOTOGRAPHS,
+    'choice-windows': WINDOWS,
     'choice-context': CONTEXT._replace(steps=(Step('joint', 20, .01, .4),)),
 }
 # Does ImageNet help with drawings? As many epochs from random parameters.
@@ -115,8 +118,11 @@ EXPERIMENTS = {
 }
 
 
-def run(name, seed):
-    """Train and evaluate; returns the content of the result file."""
+def run(name, seed, keep=None):
+    """Train and evaluate; returns the content of the result file.
+
+    The detector is stored in the folder `keep`, in half precision.
+    """
     recipe, data, _, measured_on, more = EXPERIMENTS[name]
     train, dataset = datasets(data, seed, recipe.side, measured_on)
     train_iter = d2l.load_batches(
@@ -140,6 +146,8 @@ def run(name, seed):
         detections, proposals = d2l.detect_batches(detector, dataset)
         recall = d2l.proposal_recall(proposals, truths, num_proposals=100)
         steps.append({**about, 'recall': recall})
+    if keep:
+        store(detector, recipe, keep, train, dataset)
     findings = d2l.analyse_errors(detections, dataset)
     return {
         'experiment': name, 'seed': seed, 'recipe': recipe._asdict(),
@@ -159,6 +167,21 @@ def run(name, seed):
                    for kind in ('correct', *d2l.ERROR_KINDS)},
         'machine': {'processor': processor(), 'mxnet': mx.__version__,
                     'python': platform.python_version()}}
+
+
+def store(detector, recipe, folder, train, dataset):
+    """Store a detector in half precision, and how good it is then."""
+    round_parameters(detector)
+    note = describe_result(detector, train, dataset)
+    d2l.save_detector(detector._replace(note=note), recipe, folder, 'float16')
+
+
+def round_parameters(detector):
+    """Round to what 16 bits hold: the figures are then those of the file."""
+    for model in detector[:3]:
+        for parameter in model.collect_params().values():
+            value = parameter.list_data()[0]
+            parameter.set_data(value.astype('float16').astype('float32'))
 
 
 def train_step(recipe, seed, detector, train_iter, test_iter):
@@ -256,6 +279,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('name', choices=['list', 'missing', *EXPERIMENTS])
     parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--keep', type=Path, metavar='FOLDER',
+                        help='store the detector, in half precision')
     args = parser.parse_args()
     npx.set_np()
     if args.name == 'list':
@@ -270,7 +295,7 @@ def main():
                 and (experiment.data == 'embedded' or NAMED)]
     for name, seed in runs:
         print(name, 'seed', seed, flush=True)
-        result = run(name, seed)
+        result = run(name, seed, args.keep)
         save(result)
         print(json.dumps(result['classes']), flush=True)
 

@@ -74,8 +74,6 @@ def main():
     parser.add_argument('--recipe', choices=RECIPES,
                         help='default: what suits the data set')
     parser.add_argument('--seed', type=int, default=1)
-    parser.add_argument('--half', action='store_true',
-                        help='store numbers of 16 bits: a smaller file')
     parser.add_argument('--device', default='',
                         help='cpu, gpu(1), or several: gpu(0),gpu(1)')
     args = parser.parse_args()
@@ -101,13 +99,8 @@ def main():
                         unfinished)
     if rank > 0:
         return
-    if args.half:
-        round_parameters(detector)
-    mean_ap = report(detector, val)
-    note = (f'trained on {describe(train)}; its mAP@0.5 is {mean_ap:.3f} on '
-            f'{len(val):,} others')
-    d2l.save_detector(detector._replace(note=note), recipe, args.folder,
-                      'float16' if args.half else 'float32')
+    note = describe_result(detector, train, val)
+    d2l.save_detector(detector._replace(note=note), recipe, args.folder)
     shutil.rmtree(unfinished)
     print(f'The detector is in {args.folder}.')
 
@@ -127,21 +120,14 @@ def train_on(train, val, recipe, seed, devices, kvstore, unfinished):
     return detector
 
 
-def round_parameters(detector):
-    """Round to what 16 bits hold: the figures are then those of the file."""
-    for model in detector[:3]:
-        for parameter in model.collect_params().values():
-            value = parameter.list_data()[0]
-            parameter.set_data(value.astype('float16').astype('float32'))
-
-
-def report(detector, val):
-    """Print the average precision of each class; returns their mean."""
+def describe_result(detector, train, val):
+    """What it was trained on, and its mAP; prints the figure of each class."""
     detections, _ = d2l.detect_batches(detector, val)
     scores = d2l.evaluate_detection(detections, val)
     for name, score in scores.items():
         print(f'{name if name == "mAP" else name + " AP"}@0.5: {score:.3f}')
-    return scores['mAP']
+    return (f'trained on {describe(train)}; its mAP@0.5 is '
+            f'{scores["mAP"]:.3f} on {len(val):,} others')
 
 
 if __name__ == '__main__':

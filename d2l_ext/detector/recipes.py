@@ -108,9 +108,9 @@ BEST = Recipe(steps=(Step('joint', 6, .4, .4),), batch_size=8, num_stages=3,
 #: The recipe of `make detector` for photographs: BEST from ImageNet's
 #: parameters, of which the first ones are kept and the rest is changed slowly.
 PHOTOGRAPHS = BEST._replace(
-    steps=(Step('joint', 32, .01, .4),), window=(.6, 1.4), colors=.3,
-    backbone='efficientnet-lite0', num_stages=5, imagenet=True, num_fixed=3,
-    fixed_depthwise=True)
+    steps=(Step('joint', 24, .01, .4),), window=(.6, 1.4), colors=.3,
+    backbone='efficientnet-lite0', num_stages=6, imagenet=True, num_fixed=3,
+    fixed_depthwise=True, num_hidden=128)
 
 
 def make_detector(recipe: Recipe, classes: Sequence[str],

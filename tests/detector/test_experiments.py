@@ -8,9 +8,11 @@ import experiments
 import pytest
 import results
 from helpers import ROOT, markdown_cells, read_notebook, small_set, text
+from mxnet import npx
 
-from d2l_ext import CHAPTER, Recipe, Step, make_detector
+from d2l_ext import CHAPTER, Recipe, Step, load_detector, make_detector
 from d2l_ext.data.layouts import find_layout
+from d2l_ext.errors import DatasetWarning
 
 TINY = Recipe(side=64, batch_size=8, steps=(Step('rpn', 1, .1, .1),
                                             Step('rcnn', 1, .1, .1)))
@@ -51,9 +53,12 @@ def test_the_section_has_the_figures_of_the_choice():
         read_notebook('fine-tuning.ipynb'))))
     shown = re.findall(r'^\| .+ \| (0\.\d{3}) \| (0\.\d{3}) \|$', content,
                        re.MULTILINE)
-    both = [tuple(f'{results.mean_ap(run):.3f}' for run in runs)
-            for runs in map(results.results_of, results.CHOICES) if runs[1:]]
-    assert shown == both
+    figures = {name: tuple(f'{results.mean_ap(run):.3f}' for run in
+                           results.results_of(name))
+               for name in results.CHOICES}
+    assert shown == [both for both in figures.values() if both[1:]]
+    for alone in figures.values():
+        assert alone[0] in content
 
 
 def test_targets_are_met():
@@ -134,6 +139,21 @@ def test_an_experiment_is_run_once_and_can_be_repeated(
     assert other['steps'][0]['losses'] != alone['steps'][0]['losses']
     experiments.save(alone)
     assert on_disk('both', 1)['classes'].keys() == {'cat', 'dog', 'mAP'}
+
+
+def test_the_detector_of_a_run_can_be_kept(tmp_path, monkeypatch):
+    """In half precision, with the figure that it then has."""
+    monkeypatch.setenv('D2L_VOC_DIR', '')
+    monkeypatch.setattr(experiments, 'STEPS', tmp_path / 'steps')
+    monkeypatch.setitem(experiments.EXPERIMENTS, 'tiny',
+                        experiments.Experiment(TINY))
+    result = experiments.run('tiny', 1, tmp_path / 'kept')
+    values = npx.load(str(tmp_path / 'kept' / 'detector.params')).values()
+    assert {str(value.dtype) for value in values} == {'float16'}
+    with pytest.warns(DatasetWarning, match='test mode'):
+        detector = load_detector(tmp_path / 'kept')
+    assert detector.note.endswith(
+        f'its mAP@0.5 is {result["classes"]["mAP"]:.3f} on 32 others')
 
 
 def test_photographs_have_to_be_named(monkeypatch):

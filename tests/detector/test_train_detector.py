@@ -94,13 +94,13 @@ def test_imagenet_has_to_be_installed(monkeypatch):
 
 
 def test_from_training_to_detection(tmp_path, monkeypatch, capsys):
-    """In half precision, with a note of what it was trained on."""
+    """With a note of what it was trained on."""
     drawn = small_set(tmp_path)
     root = drawn.rename(tmp_path / 'pictures')
     monkeypatch.setenv('D2L_VOC_DIR', str(root))
     monkeypatch.setitem(train_detector.RECIPES, 'photographs', TINY)
     folder = tmp_path / 'model'
-    monkeypatch.setattr(sys, 'argv', ['train', str(folder), '--half'])
+    monkeypatch.setattr(sys, 'argv', ['train', str(folder)])
     train_detector.main()
     said = capsys.readouterr().out
     assert 'Recipe "photographs", from parameters that were trained' in said
