@@ -90,12 +90,9 @@ WINDOWS = LONG._replace(window=(.6, 1.4), colors=.3)
 CONTEXT = WINDOWS._replace(num_stages=6, num_hidden=128)
 CHOICES = {
     'choice-few-epochs': FEW,
-    'choice-fixed': LONG,
     'choice-windows': WINDOWS,
     'choice-context': CONTEXT._replace(steps=(Step('joint', 20, .01, .4),)),
 }
-# Does ImageNet help with drawings? As many epochs from random parameters.
-DRAWN = PHOTOGRAPHS._replace(steps=(Step('joint', 3, .01, .4),))
 EXPERIMENTS = {
     **{name: Experiment(recipe) for name, recipe in TUNING.items()},
     'chapter': Experiment(CHAPTER, seeds=SEEDS, measured_on='test'),
@@ -109,12 +106,9 @@ EXPERIMENTS = {
         SEEDS),
     **{name: Experiment(recipe, 'folds', (1, 2))
        for name, recipe in CHOICES.items()},
+    'choice-fixed': Experiment(LONG, 'folds'),
     'choice-long-context': Experiment(CONTEXT, 'folds'),
-    'imagenet': Experiment(PHOTOGRAPHS, 'photographs', SEEDS),
-    'drawn-imagenet': Experiment(DRAWN, seeds=(1, 2)),
-    'drawn-random': Experiment(DRAWN._replace(
-        steps=(Step('joint', 3, .4, .4),), imagenet=False, num_fixed=0,
-        fixed_depthwise=False), seeds=(1, 2)),
+    'imagenet': Experiment(PHOTOGRAPHS, 'photographs', (1, 2)),
 }
 
 

@@ -62,11 +62,12 @@ def test_the_section_has_the_figures_of_the_choice():
 
 
 def test_targets_are_met():
-    """The means over three seeds that the solutions promise."""
-    for name, least in (('tuned', .45), ('best', .9), ('photographs', .27)):
+    """The means over several seeds that the notebooks promise."""
+    for name, least in (('tuned', .45), ('best', .9), ('photographs', .27),
+                        ('imagenet', .8)):
         runs = results.results_of(name)
-        assert len(runs) == 3
-        assert sum(run['classes']['mAP'] for run in runs) / 3 >= least
+        assert len(runs) > 1
+        assert sum(map(results.mean_ap, runs)) / len(runs) >= least
 
 
 def test_a_value_that_was_not_measured_is_left_out():
