@@ -17,7 +17,7 @@ from pathlib import Path
 
 import d2l_ext as d2l  # isort: skip
 from matplotlib import get_data_path
-from mxnet import npx
+from mxnet import np, npx
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from d2l_ext.data.folders import at_home
@@ -32,6 +32,8 @@ DETECTORS = ROOT / 'build' / 'detector', HERE / 'detectors' / 'photographs'
 # By this, copies of an earlier run are known.
 MARK = ('Comment', 'Annotated by make detect')
 FONT = Path(get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf')
+# Two classes whose boxes have a greater IoU are two names of one object.
+SAME_OBJECT = .7
 # Writing the files again takes no more than this share of the time.
 WRITING = .1
 
@@ -50,6 +52,15 @@ def annotated(picture, found, classes):
         draw.rectangle(draw.textbbox(corner, text, font), fill=color)
         draw.text(corner, text, ink(color), font)
     return copy
+
+
+def one_name_each(found):
+    """Leave out an object that also has a more certain name."""
+    if not found:
+        return found
+    kept = d2l.nms(np.array([item.probability for item in found]),
+                   np.array([item.box for item in found]).T, SAME_OBJECT)
+    return [found[i] for i in kept.tolist()]
 
 
 def copy_path(output, name):
@@ -154,6 +165,7 @@ def detect(detector, pictures, output, score, name_of):
                 continue
             found, = d2l.predict_faster_rcnn(detector, picture,
                                              score_threshold=score)
+            found = one_name_each(found)
             save_copy(annotated(picture, found, detector.classes),
                       copy_path(output, name))
             results.add(name, picture.size, found)

@@ -269,8 +269,9 @@ first, and the random numbers are others.
 
 {choices_table()}
 
-The last row, with about as many steps on all pictures ({epochs} epochs), is the recipe `PHOTOGRAPHS`, of which the first table has figures on
-the other {others} photographs. The rates and the first row come from earlier
+The last row, with about as many steps on all pictures ({epochs} epochs), is
+the recipe `PHOTOGRAPHS`, of which the first table has figures on the other
+{others} photographs. The rates and the first row come from earlier
 trials, which were measured on these; everything else was chosen on the folds.
 """
 

@@ -260,6 +260,14 @@ def test_an_interrupted_run_keeps_what_it_found(run, tmp_path, monkeypatch):
     assert not list((tmp_path / 'out').glob('*.partial'))
 
 
+def test_an_object_has_one_name():
+    dog = Detection('dog', .9, (10, 20, 110, 120))
+    also = Detection('cat', .8, (12, 20, 110, 118))
+    beside = Detection('cat', .7, (60, 20, 160, 120))
+    assert detect.one_name_each([dog, also, beside]) == [dog, beside]
+    assert detect.one_name_each([]) == []
+
+
 def test_boxes_and_names_are_drawn():
     picture = Image.new('RGB', (200, 150), 'white')
     item = Detection('safety vest', .87, (30., 40., 160., 110.))
