@@ -108,7 +108,7 @@ EXPERIMENTS = {
        for name, recipe in CHOICES.items()},
     'choice-fixed': Experiment(LONG, 'folds'),
     'choice-long-context': Experiment(CONTEXT, 'folds'),
-    'imagenet': Experiment(PHOTOGRAPHS, 'photographs', (1, 2)),
+    'imagenet': Experiment(PHOTOGRAPHS, 'photographs', SEEDS),
 }
 
 

@@ -54,8 +54,11 @@ def page(new_page):
 def open_deck(page, path):
     page.goto(path.as_uri())
     page.wait_for_function('window.Reveal && Reveal.isReady()')
-    # What fades in is complete at once.
-    page.add_style_tag(content='* { transition: none !important }')
+    # What fades in is complete at once. What a formula says to those who do
+    # not see it takes no room.
+    page.add_style_tag(content='''
+        * { transition: none !important }
+        mjx-assistive-mml { height: 0 !important; overflow: hidden }''')
 
 
 def faults_of_a_slide(page):
