@@ -18,6 +18,9 @@ ABLATIONS = {
     'ablation-max-pooling': (
         'RoI pooling instead of RoIAlign',
         'Taking the maximum of whole cells, and one cell too many,'),
+    'ablation-inner-max': (
+        'RoI pooling without the last cell',
+        'Taking the maximum of whole cells'),
     'ablation-grid-2': ('2 x 2 windows', 'A coarser grid of windows'),
     'ablation-grid-7': ('7 x 7 windows', 'A finer grid of windows'),
     'ablation-stride-32': (
@@ -134,32 +137,34 @@ def sentence(subject, difference, noise):
 
 
 def ablations():
-    """Rows (title, mAP, difference, sentence) and the noise."""
+    """Rows (title, seeds, mAP, difference, sentence, name), and the noise.
+    """
     base = [mean_ap(run) for run in results_of(BASE)]
     # Two standard deviations of a difference between two runs.
     noise = 2 * 2**.5 * statistics.stdev(base)
     rows = []
     for name, (title, subject) in ABLATIONS.items():
-        run, = results_of(name)
-        difference = mean_ap(run) - statistics.mean(base)
-        rows.append([title, mean_ap(run), difference,
+        values = [mean_ap(run) for run in results_of(name)]
+        value = statistics.mean(values)
+        difference = value - statistics.mean(base)
+        rows.append([title, len(values), value, difference,
                      sentence(subject, difference, noise), f'`{name}`'])
     return rows, noise, statistics.mean(base)
 
 
 def ablation_table(rows, base):
-    lines = [[title, f'{value:.3f}', f'{difference:+.3f}', text, name]
-             for title, value, difference, text, name in rows]
-    return table(['Change', 'mAP@0.5', 'Difference', 'What it says',
+    lines = [[title, seeds, f'{value:.3f}', f'{difference:+.3f}', text, name]
+             for title, seeds, value, difference, text, name in rows]
+    return table(['Change', 'Seeds', 'mAP@0.5', 'Difference', 'What it says',
                   'Experiment'],
-                 [['none', f'{base:.3f}', '', 'Mean of three seeds.',
+                 [['none', len(results_of(BASE)), f'{base:.3f}', '', '',
                    f'`{BASE}`'], *lines])
 
 
 def draw_ablations(rows, noise):
     figure, ax = plt.subplots(figsize=(7, 3.4), layout='constrained')
     titles = [row[0] for row in rows][::-1]
-    differences = [row[2] for row in rows][::-1]
+    differences = [row[3] for row in rows][::-1]
     ax.axvspan(-noise, noise, color='#dddddd', label='noise of one run')
     ax.barh(titles, differences, color=[
         '#009e73' if d > 0 else '#d55e00' for d in differences], height=.6)

@@ -61,8 +61,9 @@ class RoIHead(nn.Block):
     ----------
     num_classes : int
         C, without the background.
-    pooling : {'align', 'max'}
-        RoIAlign, or RoI pooling as in `FasterRCNNOutput`.
+    pooling : {'align', 'max', 'inner-max'}
+        RoIAlign; RoI pooling as in `FasterRCNNOutput`; or the same without
+        the last row and column of cells of a region.
     pooled_size : int
         Number of windows along each side of a proposal.
     num_hidden : int
@@ -82,8 +83,9 @@ class RoIHead(nn.Block):
                  pooled_size: int = 4, num_hidden: int = 256,
                  class_specific: bool = False, **kwargs):
         super().__init__(**kwargs)
-        if pooling not in ('align', 'max'):
-            raise ValueError(f'pooling is {pooling!r}, not "align" or "max"')
+        if pooling not in ('align', 'max', 'inner-max'):
+            raise ValueError(f'pooling is {pooling!r}, not "align", "max" or '
+                             '"inner-max"')
         self._pooling, self._size = pooling, (pooled_size, pooled_size)
         self.hidden = nn.HybridSequential()
         if num_hidden:
@@ -101,6 +103,10 @@ class RoIHead(nn.Block):
         """
         _, _, h, w = X.shape
         rois = rois * np.array([[1, w, h, w, h]], ctx=rois.ctx)
+        if self._pooling == 'inner-max':
+            # The operator takes the cell in which a region ends as part of
+            # it, and no less than one cell.
+            rois = rois - np.array([0, 0, 0, 1, 1], ctx=rois.ctx)
         Y = (roi_align(X, rois, self._size) if self._pooling == 'align' else
              npx.roi_pooling(X, rois, pooled_size=self._size,
                              spatial_scale=1))

@@ -58,6 +58,23 @@ def test_regions_without_area_are_no_trouble():
     assert pooled[0].max() <= 15
 
 
+def test_the_last_cell_can_be_left_out():
+    """On a ramp, the maximum tells which cells there are."""
+    X = np.tile(np.arange(8.), (5, 1)).reshape(1, 1, 5, 8)
+    roi = np.array([[0, 2 / 8, 0, 6 / 8, 1]])
+
+    values = {}
+    for pooling in ('max', 'inner-max'):
+        head = RoIHead(1, pooling, 2, 0)
+        head.initialize()
+        head.hidden.register_forward_hook(
+            lambda block, args, Y, name=pooling: values.update(
+                {name: Y[0, 0].tolist()}))
+        head(X, roi)
+    # Cells 2 to 6 in windows of two and a half, and cells 2 to 5.
+    assert values == {'max': [[4, 6]] * 2, 'inner-max': [[3, 5]] * 2}
+
+
 def test_it_can_be_the_chapters_head(rng):
     """The same parameters give the same predictions."""
     X = np.array(rng.normal(size=(2, 6, 5, 8)), dtype='float32')
