@@ -84,8 +84,7 @@ class RoIHead(nn.Block):
                  class_specific: bool = False, **kwargs):
         super().__init__(**kwargs)
         if pooling not in ('align', 'max', 'inner-max'):
-            raise ValueError(f'pooling is {pooling!r}, not "align", "max" or '
-                             '"inner-max"')
+            raise ValueError(f'there is no such pooling: {pooling!r}')
         self._pooling, self._size = pooling, (pooled_size, pooled_size)
         self.hidden = nn.HybridSequential()
         if num_hidden:
@@ -104,8 +103,7 @@ class RoIHead(nn.Block):
         _, _, h, w = X.shape
         rois = rois * np.array([[1, w, h, w, h]], ctx=rois.ctx)
         if self._pooling == 'inner-max':
-            # The operator takes the cell in which a region ends as part of
-            # it, and no less than one cell.
+            # Without the cell in which a region ends.
             rois = rois - np.array([0, 0, 0, 1, 1], ctx=rois.ctx)
         Y = (roi_align(X, rois, self._size) if self._pooling == 'align' else
              npx.roi_pooling(X, rois, pooled_size=self._size,
