@@ -248,7 +248,6 @@ parameters that were trained on ImageNet, all others from random ones.
 * Best: {rates(best[0])}, batches of {best[0]['recipe']['batch_size']},
   features of stride 16, RoIAlign to 4 x 4 windows, a hidden layer of 256
   units, {best[0]['recipe']['num_rois']} proposals an image in training.
-
 * From ImageNet: {rates(results_of('imagenet')[0])}, as described in
   [Fine-Tuning on Photographs](../notebooks/fine-tuning.ipynb).
 
