@@ -1,6 +1,7 @@
 """Measure the cost of a training step, and what surrounds the backbone.
 
     python benchmarks/bench.py run      measure, write build/bench.json
+    python benchmarks/bench.py run --only rows    the rest of it is kept
     python benchmarks/bench.py check    fail if it misses a goal
 
 Workloads that are compared take turns, on an otherwise idle machine. Figures
@@ -13,21 +14,24 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from importlib import metadata
-from pathlib import Path
 from typing import NamedTuple, Optional
 
+import chapter
+import data_sets
+import growth
 from tqdm import tqdm
-from worker import Worker
+from worker import HERE, OURS, Worker
 
 from d2l_ext.runtime.system import processor
 
-ROOT = Path(__file__).parent.parent
-HERE, BUILD = ROOT / 'benchmarks', ROOT / 'build'
+ROOT = HERE.parent
+BUILD = ROOT / 'build'
 RESULT, GLUONCV = BUILD / 'bench.json', BUILD / 'gluoncv'
-OURS = sys.executable, HERE / 'ours.py'
-PICTURES = 1300
+DETECTOR = ROOT / 'tools' / 'detectors' / 'photographs'
+PICTURES, PHOTOGRAPHS = 1300, 64
 # Measurements of a peak of memory: they vary by a batch.
 PEAKS = 5
 # MXNet does not work with a newer NumPy.
@@ -84,33 +88,6 @@ ROWS = [
         3),
 ]
 
-STEPS = ('backbone', 'RPN step', 'Faster R-CNN step')
-
-
-class Curve(NamedTuple):
-    """How the time of a step grows with one quantity.
-
-    `argument` turns a value into the workloads' `option`.
-    """
-    title: str
-    option: str
-    values: tuple
-    fixed: dict
-    argument: callable = lambda value: value
-
-
-CURVES = [
-    Curve('images in a batch', 'batch_size', (4, 8, 16, 32, 64), {}),
-    # 64 cells; three ratios for the first size, one for each other size.
-    Curve('anchors of an image', 'sizes', (192, 320, 640, 1280, 2560),
-          {'batch_size': 8},
-          lambda n: [.2 + .6 * i / 40 for i in range(n // 64 - 2)]),
-    Curve('objects of an image', 'num_objects', (1, 4, 16, 64),
-          {'batch_size': 8}),
-    Curve('side of an image', 'side', (128, 192, 256, 384, 512),
-          {'batch_size': 8}),
-]
-
 
 def make_gluoncv():
     """Make an environment for GluonCV, once; returns its Python."""
@@ -135,15 +112,9 @@ def import_seconds(module, repetitions):
     return {'seconds': (time.perf_counter() - start) / repetitions}
 
 
-def peak_memory(*what):
-    command = [sys.executable, HERE / 'memory.py', *map(str, what)]
-    return int(subprocess.run(command, check=True, capture_output=True,
-                              text=True).stdout)
-
-
-def measure(repetitions, curves=None):
-    """The content of build/bench.json; curves that are given are kept."""
-    threads = len(os.sched_getaffinity(0))
+def measure_rows(repetitions):
+    """Seconds of both workloads of each row."""
+    threads = num_threads()
     # MXNet's default: half of the cores.
     plain_threads = str(max(1, threads // 2))
     settings = json.dumps({'side': 256, 'batch_size': 8})
@@ -155,7 +126,6 @@ def measure(repetitions, curves=None):
                          OMP_NUM_THREADS=str(threads)),
         'import': import_seconds}
     seconds = {row.title: ([], []) for row in ROWS}
-    shares = []
     turns = [row for row in ROWS for _ in range(row.turns)]
     for _ in tqdm(range(repetitions), 'rows'):
         for row in turns:
@@ -163,46 +133,72 @@ def measure(repetitions, curves=None):
                                                  seconds[row.title]):
                 taken.append(workers[worker](
                     workload, row.repetitions)['seconds'])
-        shares.append(workers['ours']('data')['share'])
     for name in ('ours', 'plain', 'theirs'):
         workers[name].close()
-    curves = curves or {curve.title: measure_curve(curve, repetitions)
-                        for curve in tqdm(CURVES, 'curves')}
-    return {'machine': machine(threads), 'rows': seconds,
-            'data wait': shares, 'curves': curves, 'memory': {
-                'bare': peak_memory('bare'),
-                'decoded': peak_memory('decoded', PICTURES),
-                # The same number of batches from each: the peak, several
-                # batches made at the same time, gets likelier with it.
-                'loader': {n: statistics.median(
-                    peak_memory('loader', n, 10 * PICTURES // n)
-                    for _ in range(PEAKS))
-                    for n in (PICTURES, 10 * PICTURES)}}}
+    return seconds
 
 
-def measure_curve(curve, repetitions):
-    """Seconds by workload and value."""
-    taken = {name: {} for name in STEPS}
-    for value in curve.values:
-        # One process each: together they would fill the memory.
+def measure_wait(repetitions):
+    """Shares of a training step that it waits for data."""
+    ours = Worker(OURS)
+    shares = [ours('data')['share'] for _ in range(repetitions)]
+    ours.close()
+    return shares
+
+
+def measure_detection(repetitions):
+    """Seconds for some photographs: to read and detect, and as a command."""
+    with tempfile.TemporaryDirectory() as folder:
+        data_sets.make_photographs(folder, PHOTOGRAPHS)
         ours = Worker(OURS)
-        options = {**curve.fixed, curve.option: curve.argument(value)}
-        shape = {key: options[key] for key in ('batch_size', 'side')
-                 if key in options}
-        for _ in range(repetitions):
-            for name in STEPS:
-                answer = ours(name, 1, **(
-                    shape if name == 'backbone' else options))
-                taken[name].setdefault(str(value), []).append(
-                    answer['seconds'])
+        alone = [ours('photographs', folder=folder,
+                      detector=str(DETECTOR))['seconds']
+                 for _ in range(repetitions)]
         ours.close()
-    return taken
+        command = []
+        for _ in range(repetitions):
+            start = time.perf_counter()
+            subprocess.run([
+                sys.executable, ROOT / 'tools' / 'detect.py', folder,
+                '--detector', DETECTOR, '--output', f'{folder}/found'],
+                check=True, capture_output=True)
+            command.append(time.perf_counter() - start)
+    return {'alone': alone, 'make detect': command}
 
 
-def machine(threads):
+def measure_memory(_):
+    """Peaks of memory, in bytes."""
+    def peak(*what):
+        return growth.reading(*what)['peak']
+
+    return {
+        'bare': peak('bare'), 'decoded': peak('decoded', PICTURES),
+        # The same number of batches from each: the peak, several batches
+        # made at the same time, gets likelier with it.
+        'loader': {n: statistics.median(
+            peak('loader', n, 10 * PICTURES // n) for _ in range(PEAKS))
+            for n in (PICTURES, 10 * PICTURES)}}
+
+
+def measure_curves(repetitions):
+    return {curve.title: growth.measure_curve(curve, repetitions)
+            for curve in tqdm(growth.CURVES, 'curves')}
+
+
+PARTS = {'rows': measure_rows, 'wait': measure_wait,
+         'chapter': chapter.measure, 'detection': measure_detection,
+         'memory': measure_memory, 'curves': measure_curves,
+         'data sets': lambda _: growth.measure_data_sets()}
+
+
+def num_threads():
+    return len(os.sched_getaffinity(0))
+
+
+def machine():
     versions = {name: metadata.version(name) for name in (
         'mxnet', 'numpy', 'd2l')}
-    return {'processor': processor(), 'threads': threads,
+    return {'processor': processor(), 'threads': num_threads(),
             'system': platform.platform(terse=True),
             'Python': platform.python_version(), **versions,
             'against': REQUIREMENTS[0]}
@@ -227,7 +223,22 @@ def verdicts(result):
         met = value >= row.goal if row.at_least else value <= row.goal
         sign = '≥' if row.at_least else '≤'
         yield row.title, f'{value:.2f}', f'{sign} {row.goal:g}', met
-    wait = statistics.median(result['data wait'])
+    yield from other_verdicts(result)
+
+
+def other_verdicts(result):
+    """The same of what is not compared in turns."""
+    _, seconds, floor = zip(*chapter.shares(result['chapter']))
+    value = sum(seconds) / sum(floor)
+    yield ("the chapter from first to last cell, against its backbone's "
+           'passes alone', f'{value:.2f}', '≤ 1.25', value <= 1.25)
+    rate, with_copies = (PHOTOGRAPHS / statistics.median(taken)
+                         for taken in result['detection'].values())
+    yield ('photographs a second: decoded, and their objects found',
+           f'{rate:.1f}', '≥ 20', rate >= 20)
+    yield ('the same by `make detect`, with its start and annotated copies',
+           f'{with_copies:.1f}', '', True)
+    wait = statistics.median(result['wait'])
     yield ('waiting for data, share of a training step', f'{wait:.2%}',
            '≤ 2 %', wait <= .02)
     memory = result['memory']
@@ -236,31 +247,45 @@ def verdicts(result):
     share = loader[0] / (memory['decoded'] - memory['bare'])
     yield (f'memory for {PICTURES:,} pictures, share of decoded ones',
            f'{share:.2f}', '≤ 0.2', share <= .2)
-    growth = loader[1] / loader[0]
-    yield ('memory for ten times as many pictures', f'{growth:.2f}',
-           '≤ 1.1', growth <= 1.1)
+    more = loader[1] / loader[0]
+    yield ('memory for ten times as many pictures', f'{more:.2f}',
+           '≤ 1.1', more <= 1.1)
+
+
+def run(parts, repetitions):
+    """Measure some parts; the others are kept."""
+    BUILD.mkdir(exist_ok=True)
+    found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    for part in parts:
+        print(f'Measuring: {part}')
+        found[part] = PARTS[part](repetitions)
+        # After each part, for all of them take an hour.
+        RESULT.write_text(json.dumps({**found, 'machine': machine()},
+                                     indent=1))
+
+
+def measured():
+    """The content of build/bench.json, which has to be complete."""
+    result = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    missing = [part for part in PARTS if part not in result]
+    if missing:
+        sys.exit(f'{RESULT} has nothing of: {", ".join(missing)}. Run '
+                 '`bench.py run`, if need be with `--only`.')
+    return result
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('what', choices=('run', 'check'))
     parser.add_argument('--repetitions', type=int, default=3)
-    parser.add_argument('--keep-curves', action='store_true',
-                        help='those of the last run: half of the time')
+    parser.add_argument('--only', nargs='+', choices=PARTS, default=PARTS,
+                        help='the other parts of the last run are kept')
     args = parser.parse_args()
     if args.what == 'run':
-        BUILD.mkdir(exist_ok=True)
-        if args.keep_curves and not RESULT.exists():
-            parser.error(f'{RESULT} does not exist: run without '
-                         '--keep-curves first.')
-        curves = (json.loads(RESULT.read_text())['curves']
-                  if args.keep_curves else None)
-        RESULT.write_text(json.dumps(measure(args.repetitions, curves),
-                                     indent=1))
-    result = json.loads(RESULT.read_text())
+        run(args.only, args.repetitions)
     missed = 0
-    for title, value, goal, met in verdicts(result):
-        print(f'{title:68} {value:>7} {goal:>7} {"" if met else " missed"}')
+    for title, value, goal, met in verdicts(measured()):
+        print(f'{title:71} {value:>7} {goal:>7} {"" if met else " missed"}')
         missed += not met
     if args.what == 'check' and missed:
         sys.exit(f'{missed} goals are missed.')

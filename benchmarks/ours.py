@@ -6,6 +6,7 @@
 import functools
 import sys
 import time
+from pathlib import Path
 
 import d2l_ext as d2l  # isort: skip
 import mxnet
@@ -19,6 +20,7 @@ from d2l_ext.detector import stages
 
 BATCH_SIZE, SIDE = 32, 256
 CLASSES = 'cat', 'dog'
+NUM_CLASSES = len(CLASSES)
 PLAIN = sys.argv[1:] == ['plain']
 
 
@@ -39,10 +41,10 @@ def batch(batch_size=BATCH_SIZE, side=SIDE):
     return next(iter(d2l.load_batches(drawn('train', side), batch_size)))
 
 
-def random_truth(batch_size, num_objects):
+def random_truth(batch_size, num_objects, num_classes=NUM_CLASSES):
     corners = np.sort(np.random.uniform(
         size=(batch_size, num_objects, 2, 2)), axis=2)
-    classes = np.random.randint(0, len(CLASSES), (
+    classes = np.random.randint(0, num_classes, (
         batch_size, num_objects, 1)).astype('float32')
     return np.concatenate(
         (classes, corners.reshape(batch_size, -1, 4)), axis=2)
@@ -68,14 +70,17 @@ def backbone_alone(**shape):
     return run
 
 
-def training_step(stage, sizes=d2l.rpn.SIZES, num_objects=None, **shape):
+def training_step(stage, sizes=d2l.rpn.SIZES, num_objects=None,
+                  num_classes=None, **shape):
     """One batch through `train_detection`, with everything it does."""
     anchor_fn = functools.partial(d2l.rpn_anchors, sizes=sizes)
     models = [backbone(), d2l.RPNOutput(len(sizes) + 2),
-              d2l.FasterRCNNOutput(len(CLASSES))]
+              d2l.FasterRCNNOutput(num_classes or NUM_CLASSES)]
     X, Y = batch(**shape)
-    data = [(X, Y if num_objects is None else
-             random_truth(len(X), num_objects))]
+    if num_objects or num_classes:
+        Y = random_truth(len(X), num_objects or Y.shape[1],
+                         num_classes or NUM_CLASSES)
+    data = [(X, Y)]
     for model in models[1:]:
         model.initialize(init.Xavier())
     if stage == 'rpn':
@@ -173,11 +178,12 @@ def joint_step():
     return run
 
 
-def inference(prepare=lambda detector: detector):
+def inference(prepare=lambda detector: detector, batch_size=BATCH_SIZE,
+              num_classes=NUM_CLASSES):
     """Images to detections."""
-    detector = prepare(d2l.make_detector(d2l.CHAPTER, CLASSES))
+    detector = prepare(d2l.make_detector(d2l.CHAPTER, names(num_classes)))
     dataset = drawn('val')
-    pictures = [dataset.read_image(i) for i in range(BATCH_SIZE)]
+    pictures = [dataset.read_image(i) for i in range(batch_size)]
 
     def run():
         d2l.predict_faster_rcnn(detector, pictures)
@@ -194,13 +200,46 @@ def inference_in_training_form():
     return run
 
 
-def forward_in_training_form():
+def forward(mode, **shape):
     """The backbone's part of it."""
-    model, (X, _) = backbone(), batch()
+    model, (X, _) = backbone(), batch(**shape)
 
     def run():
-        with autograd.train_mode():
+        with mode():
             model(X).wait_to_read()
+    return run
+
+
+def photographs(folder, detector):
+    """Files to detections, with a detector that was trained on photographs."""
+    detector = d2l.load_detector(Path(detector), cpu())
+
+    def run():
+        d2l.predict_faster_rcnn(detector, folder)
+    return run
+
+
+def names(num_classes):
+    return [f'class-{number}' for number in range(num_classes)]
+
+
+def evaluation(num_classes, batch_size):
+    """Average precision of ten detections on each picture of a data set.
+
+    Of all pictures, whatever the size of a batch.
+    """
+    dataset = drawn('val')
+    dataset.classes = names(num_classes)
+    dataset.objects = [
+        [item._replace(name=dataset.classes[(i + j) % num_classes])
+         for j, item in enumerate(objects)]
+        for i, objects in enumerate(dataset.objects)]
+    truth = random_truth(len(dataset), 10, num_classes)
+    found = [[rows[:, 0], np.random.uniform(size=10), rows[:, 1:].T]
+             for rows in truth]
+
+    def run():
+        d2l.evaluate_detection(found, dataset)
     return run
 
 
@@ -220,7 +259,11 @@ WORKLOADS = {
     'inference in bfloat16': functools.partial(
         inference, with_bfloat16),
     'inference in training form': inference_in_training_form,
-    'forward': forward_in_training_form,
+    'forward': functools.partial(forward, autograd.train_mode),
+    'forward in evaluation form': functools.partial(
+        forward, autograd.predict_mode),
+    'photographs': photographs,
+    'evaluation': evaluation,
     'data': data_wait,
 }
 

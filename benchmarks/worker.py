@@ -10,6 +10,10 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+OURS = sys.executable, HERE / 'ours.py'
 
 
 def serve(workloads):
