@@ -110,9 +110,8 @@ def problems_of_splits(layout, classes, pictures):
 
 def remarks(layout, classes, lists, pictures):
     """What is no fault, but good to know."""
-    for name in classes:
-        others = look_alikes(name, sorted({
-            item.name for p in pictures.values() for item in p.objects}))
+    annotated = {item.name for p in pictures.values() for item in p.objects}
+    for name, others in look_alikes(classes, sorted(annotated)).items():
         if others:
             yield (f'{name!r} and {" and ".join(map(repr, others))} are '
                    'both annotated: are they two classes?')
@@ -131,8 +130,7 @@ def remarks(layout, classes, lists, pictures):
         for split in ('train', 'val'):
             if (kind, split) not in layout.class_lists:
                 yield f'there is no list {kind}_{split}.txt.'
-    without = sorted({item.name for p in pictures.values()
-                      for item in p.objects} - kinds)
+    without = sorted(annotated - kinds)
     if kinds and without:
         yield (f'there are no lists of {some_of(without)}: without '
                'CLASSES="..." only classes with lists are looked for.')
@@ -148,7 +146,7 @@ def remarks_on_objects(train, val, side):
                 yield (f'{found} of {name} '
                        + ('to learn from.' if dataset is train else
                           'to validate on.'))
-    tiny = Counter()
+    counts, tiny = objects_of(train), Counter()
     for index, objects in enumerate(train.objects):
         width, height = train.image_size(index)
         for item in objects:
@@ -156,7 +154,7 @@ def remarks_on_objects(train, val, side):
             tiny[item.name] += side * min((x2 - x1) / width,
                                           (y2 - y1) / height) < TINY
     for name, count in sorted((+tiny).items()):
-        yield (f'{count} of {objects_of(train)[name]} {name} measure less '
+        yield (f'{count} of {counts[name]} {name} measure less '
                f'than {TINY} pixels once a picture has {side} x {side}: '
                'hardly any will be found.')
 

@@ -5,7 +5,6 @@ import json
 import math
 import os
 import unicodedata
-from collections import defaultdict
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -127,18 +126,25 @@ class _Finder:
     """
 
     def __init__(self, folder, pictures):
-        self._folder = folder.split(os.sep)
-        self._by_name = defaultdict(list)
+        def near(picture):
+            return _agreeing(picture.split(os.sep), parts_of_folder)
+
+        parts_of_folder, self._by_end = folder.split(os.sep), {}
         for picture in pictures:
-            self._by_name[_plain(picture)[-1]].append(picture)
+            for end in _ends(picture):
+                other = self._by_end.setdefault(end, picture)
+                if other is not picture and near(picture) > near(other):
+                    self._by_end[end] = picture
 
     def __call__(self, asked):
-        parts = _plain(asked)
-        if not parts:
-            return None
-        return max(self._by_name.get(parts[-1], ()), default=None, key=(
-            lambda picture: (_agreeing(_plain(picture)[::-1], parts[::-1]),
-                             _agreeing(picture.split(os.sep), self._folder))))
+        return next((self._by_end[end] for end in _ends(asked)
+                     if end in self._by_end), None)
+
+
+def _ends(path):
+    """a/b/c, b/c and c."""
+    parts = _plain(path)
+    return ['/'.join(parts[start:]) for start in range(len(parts))]
 
 
 def _plain(path):

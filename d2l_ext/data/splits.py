@@ -6,8 +6,8 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections import Counter
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from collections import Counter, defaultdict
+from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from ..errors import DatasetError
 from .layouts import Layout
@@ -169,18 +169,23 @@ def split_names(text: str) -> List[str]:
     return list(filter(None, map(str.strip, names)))
 
 
-def look_alikes(name: str, others: Sequence[str]) -> List[str]:
+def look_alikes(names: Iterable[str], others: Iterable[str]
+                ) -> Dict[str, List[str]]:
     """Other names that differ in capitals or signs only: "Cat", "cat"."""
     def plain(text):
         return re.sub(r'[\W_]+', '', text).casefold()
 
-    return [other for other in others
-            if other != name and plain(other) == plain(name)]
+    alike = defaultdict(list)
+    for other in others:
+        alike[plain(other)].append(other)
+    return {name: [other for other in alike[plain(name)] if other != name]
+            for name in names}
 
 
 def explain_missing(name: str, shown: Dict[str, int]) -> str:
     """What a class that no annotation shows may have been meant to be."""
-    alike = look_alikes(name, shown) or difflib.get_close_matches(name, shown)
+    alike = (look_alikes([name], shown)[name]
+             or difflib.get_close_matches(name, shown))
     if alike:
         return (f'no annotation shows {name!r}, but some show '
                 f'{" and ".join(map(repr, alike))}: names must be the same '

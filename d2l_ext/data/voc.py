@@ -168,8 +168,9 @@ class VOCDetection(gluon.data.Dataset):
         seen = {item.name for objects in self.objects for item in objects}
         if not self.names or not (seen or by_class or test_mode()):
             raise DatasetError(self._nothing(layout))
-        for name in self.classes:
-            for other in look_alikes(name, sorted(annotated)):
+        alike = look_alikes(self.classes, sorted(annotated))
+        for name, others in alike.items():
+            for other in others:
                 self._warn(f'{name!r} and {other!r} are both annotated: are '
                            'they two classes?', 4)
         missing = sorted(set(self.classes) - seen)
