@@ -85,6 +85,8 @@ for file in (numpy.__file__, sys.executable, '/usr/bin/env',
     ('pip', {'iou': '!pip install --upgrade "numpy>=2"\n{iou}'},
      (5, 5, 6, 5), ''),
     ('a process that stays', {'iou': STAY + '\n{iou}'}, (5, 5, 6, 5), ''),
+    ('two processes return', {'iou': 'import os\n' + RETURN.format(
+        '[os.fork() and 0]')}, (0, 5, 6, 5), ''),
     ('a fork bomb', {'nms': '''
 import os
 def nms(*_):
@@ -133,6 +135,23 @@ def iou(*_):
             except OSError:
                 pass
 '''}, (0, 5, 6, 5), ''),
+    ('errors are forged', {'iou': '''
+import os
+for number in range(3, 30):
+    try:
+        os.write(number, b'{"error": ' + 900 * b'[' + 900 * b']' + b'}\\n')
+    except OSError:
+        pass
+{iou}
+'''}, (0, 5, 6, 5), 'iou: stopped, it sent what is no message'),
+    ('the grader is to compute for hours', {'iou': RETURN.format('[[7]]'),
+                                            'nms': '''
+def nms(*_):
+    many = numpy.zeros((4, 25_000))
+    return iou(many, many)
+'''}, (0, 0, 6, 5), ''),
+    ('a library is patched', {'iou': 'numpy.array = lambda *_: 7\n{iou}'},
+     (0, 0, 0, 0), 'iou: numpy.array = lambda'),
     ('frames and objects are searched', {'iou': '''
 import gc, sys
 sys.settrace(lambda *_: None)

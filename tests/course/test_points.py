@@ -1,5 +1,7 @@
 """Points for right and wrong answers, as a person would give them."""
+import itertools
 import json
+import types
 
 import marks
 import numpy
@@ -281,12 +283,36 @@ def test_hidden_numbers_are_others_each_run():
     assert numbers(1) == numbers(1) != numbers(2)
 
 
+def test_cells_that_end_the_process_do_not_take_hours(monkeypatch):
+    """Each of them costs a sandbox, until the time is over."""
+    class Deadly:
+        def request(self, *_, **__):
+            raise sandbox.LostError('the process ended')
+
+        def close(self):
+            pass
+
+    def start():
+        started.append(next(clock))
+        return Deadly()
+    started, clock = [], itertools.count(step=100)
+    monkeypatch.setattr(marks, 'time', types.SimpleNamespace(
+        monotonic=lambda: next(clock)))
+    results, remarks = marks.run_tests(
+        ASSIGNMENT, 100 * [('', 'exit')], start, 1, 30)
+    assert len(started) < 10
+    assert remarks[-1].startswith('stopped, the time for all tests is used up')
+    assert all(result['lost'] for result in results.values())
+
+
 @pytest.mark.parametrize('line', [
     'from d2l_ext import iou', 'keep = npx.roi_pooling(X, rois)',
     'import d2l_ext as d2l', 'f = getattr(npx, "roi_" + "pooling")',
     'iou = mx.nd.contrib.box_iou', 'from d2l import mxnet as d2l',
     '__import__("d2l" + "_ext")', 'x = npx.multibox_target(a, b, c)',
-    'exec("import d2l_ext")', 'f = mx.nd.ROIPooling'])
+    'exec("import d2l_ext")', 'f = mx.nd.ROIPooling',
+    'numpy.allclose = numpy.array_equal = yes', 'setattr(numpy, "abs", abs)',
+    'np.random.uniform=lambda *_: 0'])
 def test_what_is_forbidden_is_quoted(line):
     assert similar.forbidden_lines([('nms', f'x = 1\n  {line}  # no\n')]) == [
         f'nms: {line}']
@@ -294,11 +320,20 @@ def test_what_is_forbidden_is_quoted(line):
 
 @pytest.mark.parametrize('line', [
     '# not with npx.roi_pooling', 'x = 1  # as d2l_ext does',
-    '"""As d2l_ext.iou,\nby hand."""', 'proposal = boxes[0]'])
+    '"""As d2l_ext.iou,\nby hand."""', 'proposal = boxes[0]',
+    'numpy.abs(x) == 1', 'x = numpy.array(a)', 'assert numpy.pi == 3'])
 def test_what_is_not_forbidden(line):
     assert not similar.forbidden_lines([('nms', line)])
     for code in RIGHT.values():
         assert not similar.forbidden_lines([('nms', code)])
+
+
+def test_what_was_handed_out_is_not_quoted():
+    """Some add their imports to the first cell, which has ours."""
+    setup = f'import math\nimport d2l_ext\n{ASSIGNMENT.stubs["setup"]}'
+    assert similar.forbidden_lines(
+        [('', setup)], ASSIGNMENT.stubs.values()) == [
+            'own cell: import d2l_ext']
 
 
 def test_copies_in_disguise_are_alike():

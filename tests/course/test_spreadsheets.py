@@ -54,6 +54,7 @@ def test_answers_stand_beside_the_points(written):
     ('utf-8-sig', ',', '\r\n', '3.5'), ('utf-8', ',', '\n', '3.5'),
     ('cp1252', ';', '\r\n', '3,5'), ('mac-roman', ';', '\r', '3,5'),
     ('utf-16', '\t', '\r\n', '3,5'), ('utf-16', ';', '\n', '3,5'),
+    ('utf-16-le', '\t', '\r\n', '3,5'),
     ('utf-8-sig', ';', '\r\n', ' 3,50 '), ('sep', ';', '\r\n', '3,5')])
 def test_as_spreadsheets_save_it(written, encoding, delimiter, end, number):
     fill(written, {'M\u00fcller': number, '=1+1': '4'}, encoding, delimiter,
@@ -113,6 +114,8 @@ def test_second_rows_and_lost_columns_are_told(written):
     for wrong, told in ((text + 'zoe,,1,\n', 'zoe has a second row'),
                         (text + 'zoe,,3,5,good\n', 'more cells'),
                         ('name,mark\nzoe,1\n', 'first line'),
+                        ('student,points,points\nzoe,1,2\n', 'first line'),
+                        (b'\xff\xfes'.decode('latin-1'), 'first line'),
                         ('', 'first line')):
         written.write_text(wrong)
         with pytest.raises(CourseError, match=told):
@@ -122,7 +125,11 @@ def test_second_rows_and_lost_columns_are_told(written):
 def test_blank_rows_and_columns_of_the_teacher_do_no_harm(written):
     written.write_text('Comment,Student,Points,mood\nyes,zoe,2,\n,,,\n'
                        ",'=1+1,,good\n,M\u00fcller,,\n", encoding='utf-8')
-    assert prepare(written.parent)['zoe'][:2] == ({'points': 2}, 'yes')
+    for _ in range(2):
+        assert prepare(written.parent)['zoe'][:2] == ({'points': 2}, 'yes')
+        assert {row['student']: row['mood'] for row in rows(
+            written.read_bytes())} == {'M\u00fcller': '', "'=1+1": 'good',
+                                       'zoe': ''}
 
 
 def test_numbers_as_names(tmp_path):
@@ -133,6 +140,33 @@ def test_numbers_as_names(tmp_path):
     given = prepare(tmp_path, answers)
     assert [given[name].points['points']
             for name in ('007', '8', '08')] == [1, 2, 3]
+
+
+def test_letters_that_an_encoding_does_not_have(tmp_path):
+    """Excel saves them as question marks."""
+    answers = dict.fromkeys(
+        ['\u0141ukasz', 'Mukasz', '\u738b\u5c0f', 'Li'], '')
+    (tmp_path / BY_HAND).write_text('student,points\n?ukasz,1\n??,2\n')
+    given = prepare(tmp_path, answers)
+    assert {name: one.points['points'] for name, one in given.items()} == {
+        '\u0141ukasz': 1, '\u738b\u5c0f': 2}
+    (tmp_path / BY_HAND).write_text('student,points\n?ukasz,1\n')
+    answers['\u013dukasz'] = ''
+    with pytest.raises(CourseError, match='nobody is called "\\?ukasz"'):
+        prepare(tmp_path, answers)
+
+
+def test_an_answer_that_changed_is_marked_until_it_is_read(written):
+    """Whoever calls twice is told twice."""
+    fill(written, {'zoe': '2'})
+    for answer in 'one', 'two', 'two':
+        given = prepare(written.parent, {**ANSWERS, 'zoe': answer})
+    assert not spreadsheets.same_words(given['zoe'].answer, 'two')
+    text = written.read_text('utf-8-sig')
+    assert f'zoe,"{spreadsheets.CHANGED}\ntwo",2,' in text
+    written.write_text(text.replace(f'{spreadsheets.CHANGED}\n', ''))
+    given = prepare(written.parent, {**ANSWERS, 'zoe': 'two'})
+    assert given['zoe'].answer == 'two'
 
 
 def test_what_was_made_safe_is_read_as_it_was_written(written):
@@ -177,9 +211,10 @@ def test_a_table_beside_the_submissions_is_taken_over(tmp_path):
 
 @pytest.mark.parametrize('text', [
     '=1+1', '+1', '-1', '@x', ' =1', '\t=1', 'a;=1', 'a\n=1', 'a\r@x',
-    'a;\t-1'])
+    'a;\t-1', "'=1", "a\n''\t@x", "it's 'one'"])
 def test_nothing_is_a_formula(text):
-    """However a spreadsheet divides what is in a cell."""
+    """However a spreadsheet divides what is in a cell; and it is undone."""
+    assert spreadsheets.as_written(spreadsheets.safe(text)) == text
     content = spreadsheets.table([{'student': text}], ['student']).decode()
     for cell in content.replace('\t', ';').replace('\r', ';').replace(
             '\n', ';').split(';'):

@@ -55,11 +55,14 @@ def test_names(released, tmp_path, name, student):
     assert (one.student, one.answers) == (student, IN_FULL)
 
 
-def test_a_name_of_other_bytes(released, tmp_path):
+def test_names_of_other_bytes(released, tmp_path):
     hand_in(released, tmp_path / 'a.ipynb', IN_FULL)
     os.rename(os.fsencode(tmp_path / 'a.ipynb'),
               os.fsencode(tmp_path) + b'/M\xfcller.ipynb')
-    assert only(tmp_path).student == 'M\ufffdller'
+    (tmp_path / 'b').mkdir()
+    os.rename(os.fsencode(tmp_path / 'b'),
+              os.fsencode(tmp_path) + b'/M\xe4ller')
+    assert list(find(tmp_path)) == ['M\\xe4ller', 'M\\xfcller']
 
 
 def test_archives(released, tmp_path):
@@ -71,7 +74,8 @@ def test_archives(released, tmp_path):
             archive.writestr('__MACOSX/._building-blocks.ipynb', b'\0\5')
             archive.writestr('.DS_Store', b'\0')
             archive.writestr('../../up/report.pdf', b'%PDF')
-            archive.writestr(f'./homework/{USUAL}',
+            archive.writestr('__MACOSX\\._of-windows.ipynb', b'\0\5')
+            archive.writestr(f'./homework\\{USUAL}',
                              (tmp_path / 'made.ipynb').read_bytes())
     found = find(folder)
     assert list(found) == ['anna', 'ben']
@@ -112,6 +116,16 @@ def test_half_a_notebook_beside_a_whole_one_is_told(released, tmp_path):
     hand_in(released, tmp_path / 'anna' / 'old.ipynb', {})
     (tmp_path / 'anna' / USUAL).write_text('{"cells": [')
     assert f'anna/{USUAL} is not a notebook' in only(tmp_path).remarks[1]
+
+
+def test_remarks_name_a_few_of_many(released, tmp_path):
+    hand_in(released, tmp_path / 'anna' / USUAL, IN_FULL)
+    for number in range(20):
+        hand_in(released, tmp_path / 'anna' / f'old {number}.ipynb', {})
+        (tmp_path / 'anna' / f'half {number}.ipynb').write_text('{')
+    remarks = only(tmp_path).remarks
+    assert len(remarks) == 4
+    assert remarks[0].endswith(' and 17 more')
 
 
 def test_names_that_differ_in_case_are_two_students(released, tmp_path):
@@ -187,7 +201,9 @@ def test_links_within_a_folder_are_not_followed(released, tmp_path):
 
 @pytest.mark.parametrize('second', [
     'anna/building-blocks (1).ipynb', 'anna/building-blocks-Copy1.ipynb',
-    'anna.ipynb', 'anna (1).ipynb', 'anna/deep/er/x.ipynb'])
+    'anna.ipynb', 'anna (1).ipynb', 'anna/deep/er/x.ipynb',
+    'anna - Copy (2).ipynb', 'anna (copy).ipynb', 'Copy of anna.ipynb',
+    'anna - Kopie.ipynb', 'anna copy 2/x.ipynb'])
 def test_the_notebook_with_the_work_is_taken(released, tmp_path, second):
     hand_in(released, tmp_path / 'anna' / USUAL, {})
     hand_in(released, tmp_path / second, IN_FULL)
@@ -286,6 +302,7 @@ def without_metadata(made):
         if not one['metadata']:
             one['metadata'] = None
             one['id'] = ['a', 'list']
+    made['cells'][0]['metadata'] = {'nbgrader': 'a word'}
 
 
 @pytest.mark.parametrize('change', [v3, odd_outputs, without_metadata,
@@ -301,6 +318,13 @@ def test_byte_order_marks(released, tmp_path, encoding):
     text = nbformat.writes(notebook(released, {**IN_FULL, 'nms': '# \u00fc'}))
     (tmp_path / 'a.ipynb').write_bytes(text.encode(encoding))
     assert only(tmp_path).answers['nms'] == '# \u00fc'
+
+
+def test_bytes_that_are_no_text(released, tmp_path):
+    """Other programs than Jupyter open such a notebook."""
+    text = nbformat.writes(notebook(released, {**IN_FULL, 'nms': '# M?ller'}))
+    (tmp_path / 'a.ipynb').write_bytes(text.encode().replace(b'?', b'\xfc'))
+    assert only(tmp_path).answers['nms'] == '# M\ufffdller'
 
 
 def test_half_of_a_character(released, tmp_path):

@@ -107,8 +107,7 @@ class Grades:
         self._add_points_by_hand(one, points, remarks)
         alike = self._alike[one.student]
         if alike:
-            more = f' and {len(alike) - 3} more' if len(alike) > 3 else ''
-            remarks.append(f'nearly the same as {", ".join(alike[:3])}{more}')
+            remarks.append(f'nearly the same as {submissions.listed(alike)}')
         return {'student': one.student,
                 **{task: points.get(task) for task in assignment.tasks},
                 'total': sum(points.values()) if points else None,
@@ -131,7 +130,7 @@ class Grades:
             remarks.append('points by hand: ' + ', '.join(others))
         if 'points' in given.points:
             points[question] = given.points['points']
-            if given.answer and not same_words(given.answer, answer):
+            if not same_words(given.answer, answer):
                 remarks.append('the answer has changed since it was read')
         elif answer:
             remarks.append('open question to be read')
@@ -185,7 +184,7 @@ def grade_one(one, assignment, start, seed):
         if total(again) > total(tests):
             tests, used = again, one.own
             remarks = ["graded with cells of the student's own", *other]
-    lines = similar.forbidden_lines(used)
+    lines = similar.forbidden_lines(used, assignment.stubs.values())
     if lines:
         remarks.append('to be looked at, may be forbidden: '
                        + ' | '.join(lines[:5]))

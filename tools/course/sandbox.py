@@ -31,6 +31,7 @@ DISK = 64 * 2**20
 MEMORY = 3 * 2**30      # of all processes of a student together
 PROCESSES = 128
 MESSAGE = 8 * 2**20
+ASKED = 4000            # numbers that a function of ours is called with
 START_SECONDS = 300     # to load MXNet, on a busy machine
 GRACE_SECONDS = 2
 # Nobody's: a student's processes are counted, and hold no rights, by it.
@@ -93,11 +94,12 @@ def pack(array):
             'data': array.ravel().tolist()}
 
 
-def unpack(data):
+def unpack(data, most=math.inf):
     """An array of plain data, which are to be nothing but numbers."""
     try:
         shape = [int(length) for length in data['shape']]
-        if not all(type(value) in (float, bool) for value in data['data']):
+        if len(data['data']) > most or not all(
+                type(value) in (float, bool) for value in data['data']):
             raise TypeError
         return numpy.array(data['data'], float).reshape(shape)
     except (TypeError, KeyError, ValueError, OverflowError):
@@ -187,8 +189,8 @@ class Sandbox:
 
     Raises
     ------
-    LostError
-        When it does not begin.
+    OSError
+        When it does not begin, which is no student's fault.
     """
 
     def __init__(self, kind, number, stop, errors=subprocess.DEVNULL):
@@ -215,9 +217,9 @@ class Sandbox:
         threading.Thread(target=self._watch, daemon=True).start()
         try:
             self._reply()
-        except BaseException:
+        except LostError as error:
             self.close()
-            raise
+            raise OSError(f'no sandbox begins: {error}') from None
         self._end = math.inf
 
     def request(self, seconds, helpers=(), **request):
@@ -234,7 +236,8 @@ class Sandbox:
         reply = self._reply()
         while str(reply.get('ask')) in helpers:
             try:
-                value = helpers[reply['ask']](*map(unpack, reply['arguments']))
+                value = helpers[reply['ask']](*(
+                    unpack(data, ASKED) for data in reply['arguments']))
             except Exception:  # of arguments that make no sense
                 value = numpy.zeros(0)
             self._send({'value': pack(value)})
@@ -266,7 +269,9 @@ class Sandbox:
             reply = json.loads(line, parse_int=float)
         except (ValueError, RecursionError):
             reply = None
-        if not isinstance(reply, dict):
+        if not isinstance(reply, dict) or not all(
+                isinstance(reply.get(name, ''), str)
+                for name in ('error', 'trace')):
             raise LostError('it sent what is no message')
         return reply
 
@@ -324,7 +329,7 @@ def choose(private, allow_unprotected):
             try:
                 Sandbox(kind, 0, threading.Event(), errors).close()
                 return kind
-            except (OSError, LostError) as error:
+            except OSError as error:
                 errors.seek(0)
                 said = errors.read().decode('utf-8', 'replace').split('\n')
                 reasons.append(f'{kind.__name__}: {error}; '

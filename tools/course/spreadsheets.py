@@ -2,17 +2,21 @@
 import csv
 import difflib
 import io
+import json
 import re
 import unicodedata
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from assignments import CourseError
 
 BY_HAND = 'points-by-hand.csv'
 # A spreadsheet would compute what begins like this, also behind a character
 # that it takes for the end of a cell.
-START, SIGN = r'(^|[;\t\r\n])', r'(?=\s*[=+\-@])'
+START, SIGN = r'(^|[;\t\r\n])', r"(?=['\s]*[=+\-@])"
 LETTERS = 30_000    # a cell of Excel takes 32,767
+COLUMNS = 'student', 'answer', 'points', 'comment'
+# Stands above an answer until the teacher takes it away.
+CHANGED = '(Changed since it was read: read it, and delete this line.)'
 
 
 def safe(value):
@@ -44,11 +48,15 @@ def table(rows, columns, delimiter=','):
 
 
 class Given(NamedTuple):
-    """Points by column and a comment; the answer that they were given for."""
+    """Points by column and a comment; the answer that they were given for.
+
+    `own` are names and cells of columns that the teacher added.
+    """
 
     points: dict
     comment: str = ''
-    answer: str = ''
+    answer: Optional[str] = None
+    own: tuple = ()
 
 
 def decode(content, students):
@@ -56,9 +64,9 @@ def decode(content, students):
 
     Where the bytes leave a choice, names of students decide.
     """
-    if content[:2] in (b'\xff\xfe', b'\xfe\xff'):
-        return content.decode('utf-16')
-    texts = []
+    encoding, texts = json.detect_encoding(content), []
+    if not encoding.startswith('utf-8'):
+        return content.decode(encoding, 'replace')
     for encoding in 'utf-8-sig', 'cp1252', 'mac-roman':
         try:
             texts.append(content.decode(encoding))
@@ -82,9 +90,10 @@ def rows_of(path, students):
         rows = list(reader)
     except csv.Error as error:
         raise CourseError(f'{path} is no table: {error}.') from None
-    if not {'student', 'points'} <= set(reader.fieldnames):
+    if not all(reader.fieldnames.count(name) == 1
+               for name in ('student', 'points')):
         raise CourseError(f'{path}: the first line should name the columns '
-                          'student and points.')
+                          'student and points, each once.')
     return rows, delimiter
 
 
@@ -119,6 +128,11 @@ def read_by_hand(path, students, most, expected):
         name = student_of(row)
         if name not in students:
             name = numbers.get(name.strip(), name.strip())
+        # Letters that a spreadsheet's encoding does not have.
+        alike = [one for one in students if '?' in name and re.fullmatch(
+            re.escape(name).replace(r'\?', '[^\0-\x7f]'), one)]
+        if name not in students and len(alike) == 1:
+            name, = alike
         if name not in students:
             alike = difflib.get_close_matches(name, students, 1)
             wrong.append(f'row {number}: nobody is called "{name}"' + (
@@ -137,7 +151,9 @@ def read_by_hand(path, students, most, expected):
         given[name] = Given(
             {column: points[column] for column in points
              if points[column] is not None},
-            as_written(row.get('comment', '')), row.get('answer', ''))
+            as_written(row.get('comment', '')), row.get('answer'),
+            [(column, as_written(text)) for column, text in row.items()
+             if column not in ('', *COLUMNS, *most)])
     wrong += [f'the row of {name} is missing' for name in students
               if name in expected and name not in given]
     if wrong:
@@ -148,24 +164,30 @@ def read_by_hand(path, students, most, expected):
 
 
 def same_words(one, other):
-    """Whether texts are alike, but for what spreadsheets do to them."""
-    return re.findall(r'\w+', one[:LETTERS]) == re.findall(
+    """Whether texts are alike, but for what spreadsheets do to them.
+
+    Of what was read before there may be nothing: None.
+    """
+    return one is None or re.findall(r'\w+', one[:LETTERS]) == re.findall(
         r'\w+', other[:LETTERS])
 
 
 def by_hand_table(answers, columns, given, delimiter):
     """The table as the teacher is to get it, with answers beside points."""
-    rows = []
+    rows, own = [], {}
     for name, answer in answers.items():
-        points, comment, _ = given.get(name, Given({}))
+        points, comment, read, cells = given.get(name, Given({}))
+        if 'points' in points and not same_words(read, answer):
+            answer = f'{CHANGED}\n{answer}'
+        own.update(cells)
         # As those who separate by semicolons write it: others read a date.
         numbers = {column: f'{value:g}'.replace(
             '.', ',' if delimiter == ';' else '.')
             for column, value in points.items()}
         rows.append({'student': name, 'answer': answer[:LETTERS], **numbers,
-                     'comment': comment})
-    return table(rows, ['student', 'answer', 'points', 'comment', *(
-        column for column in columns if column != 'points')], delimiter)
+                     'comment': comment, **dict(cells)})
+    return table(rows, [*dict.fromkeys([*COLUMNS, *columns, *own])],
+                 delimiter)
 
 
 def keep_copy(path):

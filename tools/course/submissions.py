@@ -20,7 +20,8 @@ LIMIT = 100 * 2**20     # bytes of a hand-in; notebooks may hold pictures
 NO_HAND_IN = re.compile(r'\.(?!\.?$)|~\$|__MACOSX$|points-by-hand|'
                         r'(thumbs\.db|desktop\.ini)$', re.I)
 ENDINGS = re.compile(r'(\.(ipynb|zip|txt|json|tar|gz))+$', re.I)
-COPY = re.compile(r'( ?\(\d+\)|-copy\d*| - copy| copy( \d+)?)$', re.I)
+COPY = re.compile(r'^(copy of|kopie von) |'
+                  r'( ?\(\d+\)|[ -]+\(?(copy|kopie)[ \d]*\)?)+$', re.I)
 
 
 class Cell(NamedTuple):
@@ -52,6 +53,12 @@ def readable(text):
     return text.encode('utf-8', 'replace').decode()
 
 
+def listed(names):
+    """The first names of many."""
+    more = f' and {len(names) - 3} more' if len(names) > 3 else ''
+    return ', '.join(names[:3]) + more
+
+
 def is_notebook(name):
     return '.ipynb' in name.lower()
 
@@ -76,14 +83,16 @@ def files_below(path, onerror):
 def read_cells(content, assignment):
     """Cells of a notebook, from its bytes; ValueError when it is none."""
     try:
-        notebook = json.loads(content)
+        # Bytes that are no text stand for one letter each, as in VS Code.
+        notebook = json.loads(content.decode(json.detect_encoding(content),
+                                             'replace'))
         if 'worksheets' in notebook:     # before 2015
             notebook = notebook['worksheets'][0]
         cells = []
         for cell in notebook['cells']:
             source = cell.get('source') or cell.get('input') or ''
-            about = (cell.get('metadata') or {}).get('nbgrader') or {}
-            name = str(about.get('grade_id'))
+            about = (cell.get('metadata') or {}).get('nbgrader')
+            name = isinstance(about, dict) and str(about.get('grade_id'))
             if name not in assignment.stubs:
                 name = assignment.ids.get(str(cell.get('id')), '')
             source = readable(''.join(source)).replace('\r\n', '\n')
@@ -117,9 +126,10 @@ def hand_ins(path, assignment):
                                key=lambda item: rank(item.filename)):
                 if item.flag_bits & 1:
                     raise ValueError('it is locked by a password')
+                inner = item.filename.replace('\\', '/')   # of Windows
                 if not item.is_dir() and not any(
-                        map(NO_HAND_IN.match, item.filename.split('/'))):
-                    attempt(f'{name}/{item.filename}', archive.open, item)
+                        map(NO_HAND_IN.match, inner.split('/'))):
+                    attempt(f'{name}/{inner}', archive.open, item)
 
     def attempt(name, opened, *arguments):
         name = readable(name)
@@ -216,8 +226,8 @@ def pick(notebooks, assignment):
     remarks = []
     rest = [one[3] for one in rated if one is not best and one[0] == ours]
     if rest:
-        remarks.append(f'several notebooks, graded: {path}, not: '
-                       + ', '.join(rest))
+        remarks.append(
+            f'several notebooks, graded: {path}, not: {listed(rest)}')
     elif not usual and os.path.dirname(path):
         remarks.append('the notebook was renamed to '
                        + os.path.basename(path))
@@ -235,7 +245,7 @@ def read(student, paths, assignment):
         return Submission(student, [], [], {}, list(others.values())[:3] or [
             'there is no notebook: nothing was handed in'], False)
     cells, remarks = pick(notebooks, assignment)
-    remarks += [others[name] for name in others if is_notebook(name)]
+    remarks += [others[name] for name in others if is_notebook(name)][:3]
     answers = answers_of(cells, assignment)
     handed_out = {source.strip() for source in assignment.stubs.values()}
     own = [(cell.name if cell.name in assignment.code else '', cell.source)
@@ -261,7 +271,7 @@ def find(folder, assignment):
             continue
         name = path.name if path.is_dir() else (
             ENDINGS.sub('', path.stem) or path.stem)
-        name = os.fsencode(name).decode('utf-8', 'replace')
+        name = os.fsencode(name).decode('utf-8', 'backslashreplace')
         names[path] = unicodedata.normalize('NFC', name)
     students = {}
     for path, name in names.items():
