@@ -353,6 +353,12 @@ def test_copies_in_disguise_are_alike():
     assert found == {'a': ['b'], 'b': ['a'], 'c': [], 'd': [], 'e': []}
 
 
+def test_no_answer_is_too_long_to_compare():
+    numbers = ' '.join(map(str, range(10**5)))
+    found = similar.shingles({'iou': numbers, 'question': numbers}, 'question')
+    assert 1000 < len(found) < 10**5
+
+
 @pytest.mark.parametrize('sent', [
     {}, {'shape': [1], 'data': ['1']}, {'shape': [2], 'data': [1.]},
     {'shape': ['x'], 'data': []}, {'shape': [1], 'data': [[1.]]},

@@ -17,6 +17,7 @@ PROSE = re.compile(r'("""|\'\'\').*?\1', re.S)
 COMMENT = re.compile(r'("[^"\n]*"|\'[^\'\n]*\')|#[^\n]*')
 ALIKE = .85
 ENOUGH = 60     # words; shorter answers are alike by chance
+LETTERS = 100_000   # that are compared: nobody writes more
 NAMES = {*keyword.kwlist, *dir(builtins), 'numpy', 'np', 'npx'}
 
 
@@ -40,8 +41,9 @@ def shingles(answers, open_question):
                      if name != open_question)
     code = COMMENT.sub(r'\1', PROSE.sub('', code))
     words = [word if word in NAMES or not word.isidentifier() else 'x'
-             for word in re.findall(r'\w+|[^\w\s]', code)]
-    words += re.findall(r'\w+', answers.get(open_question, '').lower())
+             for word in re.findall(r'\w+|[^\w\s]', code[:LETTERS])]
+    words += re.findall(
+        r'\w+', answers.get(open_question, '')[:LETTERS].lower())
     if len(words) < ENOUGH:
         return set()
     return {tuple(words[i:i + 5]) for i in range(len(words) - 4)}
