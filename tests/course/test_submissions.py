@@ -342,6 +342,16 @@ def test_cells_of_their_own_are_kept_apart(released, tmp_path):
     assert one.answers['open_question'] == WORDS
 
 
+def test_an_answer_in_the_cell_of_the_question(released, tmp_path):
+    """However short it is."""
+    def add(made):
+        at = cell(made, 'open_question')
+        made['cells'][at]['source'] = ASSIGNMENT.stubs['open_question']
+        made['cells'][at - 1]['source'] += ['\n', '\n', 'It has none.']
+    changed(released, tmp_path / 'a.ipynb', add)
+    assert only(tmp_path).answers['open_question'].endswith('\nIt has none.')
+
+
 def test_an_answer_in_a_cell_below_the_one_for_it(released, tmp_path):
     """Which stays as it was handed out."""
     def add(made):
