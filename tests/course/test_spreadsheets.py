@@ -133,13 +133,12 @@ def test_blank_rows_and_columns_of_the_teacher_do_no_harm(written):
 
 
 def test_numbers_as_names(tmp_path):
-    """A spreadsheet takes 007 for 7."""
-    answers = {'007': '', '8': '', '08': '', 'zoe': ''}
+    """A spreadsheet takes 007 for 7, and spaces for nothing."""
+    answers = {'007': '', '8': '', '08': '', ' zoe ': ''}
     path = tmp_path / BY_HAND
-    path.write_text('student,points\n7,1\n8,2\n08,3\n')
+    path.write_text('student,points\n7,1\n8,2\n08,3\nzoe,4\n')
     given = prepare(tmp_path, answers)
-    assert [given[name].points['points']
-            for name in ('007', '8', '08')] == [1, 2, 3]
+    assert [given[name].points['points'] for name in answers] == [1, 2, 3, 4]
 
 
 def test_letters_that_an_encoding_does_not_have(tmp_path):
@@ -147,9 +146,8 @@ def test_letters_that_an_encoding_does_not_have(tmp_path):
     answers = dict.fromkeys(
         ['\u0141ukasz', 'Mukasz', '\u738b\u5c0f', 'Li'], '')
     (tmp_path / BY_HAND).write_text('student,points\n?ukasz,1\n??,2\n')
-    given = prepare(tmp_path, answers)
-    assert {name: one.points['points'] for name, one in given.items()} == {
-        '\u0141ukasz': 1, '\u738b\u5c0f': 2}
+    assert {name: one.points['points'] for name, one in prepare(
+        tmp_path, answers).items()} == {'\u0141ukasz': 1, '\u738b\u5c0f': 2}
     (tmp_path / BY_HAND).write_text('student,points\n?ukasz,1\n')
     answers['\u013dukasz'] = ''
     with pytest.raises(CourseError, match='nobody is called "\\?ukasz"'):
@@ -181,6 +179,11 @@ def test_an_answer_longer_than_a_cell_has_not_changed():
     answer = 'word ' * spreadsheets.LETTERS
     assert spreadsheets.same_words(answer[:spreadsheets.LETTERS], answer)
     assert not spreadsheets.same_words('word', answer)
+
+
+def test_an_answer_without_some_letters_has_not_changed():
+    assert spreadsheets.same_words('? is a', '\u03b2 is a')
+    assert not spreadsheets.same_words('\u03b2 is a', '\u03b3 is a')
 
 
 def test_whoever_is_new_gets_a_row_and_no_points_are_lost(written):

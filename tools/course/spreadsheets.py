@@ -117,8 +117,10 @@ def read_by_hand(path, students, most, expected):
     """
     given, wrong = {}, []
     rows, delimiter = rows_of(path, students)
-    # Spreadsheets take 007 for 7.
-    numbers = {name.lstrip('0'): name for name in students if name.isdigit()}
+    others = {}     # Names as spreadsheets write them, 7 for 007.
+    for name in students:
+        short = name.lstrip('0') if name.isdigit() else lossy(name).strip()
+        others.setdefault(short, []).append(name)
     for number, row in enumerate(rows, 2):
         if any(map(str.strip, row.pop(None, ()))):
             wrong.append(f'row {number} has more cells than the first line '
@@ -127,12 +129,8 @@ def read_by_hand(path, students, most, expected):
             continue
         name = student_of(row)
         if name not in students:
-            name = numbers.get(name.strip(), name.strip())
-        # Letters that a spreadsheet's encoding does not have.
-        alike = [one for one in students if '?' in name and re.fullmatch(
-            re.escape(name).replace(r'\?', '[^\0-\x7f]'), one)]
-        if name not in students and len(alike) == 1:
-            name, = alike
+            meant = others.get(name.strip(), ())
+            name = meant[0] if len(meant) == 1 else name.strip()
         if name not in students:
             alike = difflib.get_close_matches(name, students, 1)
             wrong.append(f'row {number}: nobody is called "{name}"' + (
@@ -163,13 +161,15 @@ def read_by_hand(path, students, most, expected):
     return given, delimiter
 
 
-def same_words(one, other):
-    """Whether texts are alike, but for what spreadsheets do to them.
+def lossy(text):
+    """Text as Excel may save it: in an encoding without some letters."""
+    return text.encode('cp1252', 'replace').decode('cp1252')
 
-    Of what was read before there may be nothing: None.
-    """
-    return one is None or re.findall(r'\w+', one[:LETTERS]) == re.findall(
-        r'\w+', other[:LETTERS])
+
+def same_words(one, other):
+    """Whether a text, or None, is another one but for what tables do to it."""
+    return one is None or re.findall(r'\w+', one[:LETTERS]) in (
+        re.findall(r'\w+', text[:LETTERS]) for text in (other, lossy(other)))
 
 
 def by_hand_table(answers, columns, given, delimiter):
