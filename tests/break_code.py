@@ -375,7 +375,7 @@ BREAKS = [
           'arguments[0][...] = 0'),
     *in_file(
         'tools/course/spreadsheets.py',
-        ('test_wrong_points_are_told', 'not 0 <= points <= most', 'False'),
+        ('test_wrong_points_are_told', 'not 0 <= value <= highest', 'False'),
         ('test_nothing_is_a_formula', 'safe(value) for', 'value for')),
     *in_file(
         'tools/course/grade.py',

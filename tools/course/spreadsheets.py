@@ -3,6 +3,7 @@ import csv
 import difflib
 import io
 import json
+import math
 import re
 import unicodedata
 from typing import NamedTuple, Optional
@@ -12,7 +13,7 @@ from assignments import CourseError
 BY_HAND = 'points-by-hand.csv'
 # A spreadsheet would compute what begins like this, also behind a character
 # that it takes for the end of a cell.
-START, SIGN = r'(^|[;\t\r\n])', r"(?=['\s]*[=+\-@])"
+START, SIGN = r'(^|[;\t\r\n])', r'(?=\s*[=+\-@])'
 LETTERS = 30_000    # a cell of Excel takes 32,767
 COLUMNS = 'student', 'answer', 'points', 'comment'
 # Stands above an answer until the teacher takes it away.
@@ -101,13 +102,33 @@ def student_of(row):
     return unicodedata.normalize('NFC', as_written(row['student']))
 
 
-def points_of(text, most):
-    """A number of points, or None for an empty cell."""
-    text = text.strip().lstrip("'").replace(',', '.')
-    points = float(text) if text else 0
-    if not 0 <= points <= most:
-        raise ValueError('no number of points')
-    return points if text else None
+def points_of(row, most):
+    """Points by column, without empty cells, and what is wrong with others."""
+    points, wrong = {}, []
+    for column, highest in most.items():
+        text = row.get(column, '')
+        number = text.strip().lstrip("'").replace(',', '.')
+        try:
+            value = float(number or 0)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value <= highest:
+            wrong.append(f'has "{text}" in {column}; it should be a number '
+                         f'from 0 to {highest:g}')
+        elif number:
+            points[column] = value
+    return points, wrong
+
+
+def other_spellings(students):
+    """Names by what is read in place of them, such as 7 for 007."""
+    found = {}
+    for name in students:
+        short = name.lstrip('0') if name.isdigit() else (
+            as_written(lossy(name)).strip())
+        found.setdefault(short, []).append(name)
+    return {short: names[0] for short, names in found.items()
+            if len(names) == 1}
 
 
 def read_by_hand(path, students, most, expected):
@@ -117,10 +138,7 @@ def read_by_hand(path, students, most, expected):
     """
     given, wrong = {}, []
     rows, delimiter = rows_of(path, students)
-    others = {}     # Names as spreadsheets write them, 7 for 007.
-    for name in students:
-        short = name.lstrip('0') if name.isdigit() else lossy(name).strip()
-        others.setdefault(short, []).append(name)
+    others = other_spellings(students)
     for number, row in enumerate(rows, 2):
         if any(map(str.strip, row.pop(None, ()))):
             wrong.append(f'row {number} has more cells than the first line '
@@ -129,8 +147,7 @@ def read_by_hand(path, students, most, expected):
             continue
         name = student_of(row)
         if name not in students:
-            meant = others.get(name.strip(), ())
-            name = meant[0] if len(meant) == 1 else name.strip()
+            name = others.get(name.strip(), name.strip())
         if name not in students:
             alike = difflib.get_close_matches(name, students, 1)
             wrong.append(f'row {number}: nobody is called "{name}"' + (
@@ -138,18 +155,10 @@ def read_by_hand(path, students, most, expected):
             continue
         if name in given:
             wrong.append(f'row {number}: {name} has a second row')
-        points = {}
-        for column, highest in most.items():
-            text = row.get(column, '')
-            try:
-                points[column] = points_of(text, highest)
-            except ValueError:
-                wrong.append(f'row {number}: {name} has "{text}" in {column}; '
-                             f'it should be a number from 0 to {highest:g}')
+        points, told = points_of(row, most)
+        wrong += [f'row {number}: {name} {what}' for what in told]
         given[name] = Given(
-            {column: points[column] for column in points
-             if points[column] is not None},
-            as_written(row.get('comment', '')), row.get('answer'),
+            points, as_written(row.get('comment', '')), row.get('answer'),
             [(column, as_written(text)) for column, text in row.items()
              if column not in ('', *COLUMNS, *most)])
     wrong += [f'the row of {name} is missing' for name in students
