@@ -146,6 +146,9 @@ def test_archives_that_are_none_or_too_large(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / 'bomb.zip', 'w',
                          zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(USUAL, b' ' * 10**7)
+    with zipfile.ZipFile(tmp_path / 'blocks.zip', 'w',
+                         zipfile.ZIP_BZIP2) as archive:
+        archive.writestr(USUAL, b' ' * 10**7)
     with zipfile.ZipFile(tmp_path / 'empty.zip', 'w'):
         pass
     found = find(tmp_path)
@@ -153,6 +156,7 @@ def test_archives_that_are_none_or_too_large(tmp_path, monkeypatch):
     assert 'File is not a zip file' in found['cut'].remarks[0]
     assert 'locked by a password' in found['locked'].remarks[0]
     assert 'too large' in found['bomb'].remarks[0]
+    assert 'an unusual way' in found['blocks'].remarks[0]
     assert 'nothing was handed in' in found['empty'].remarks[0]
 
 

@@ -102,6 +102,21 @@ def read_cells(content, assignment):
         raise ValueError('it has no cells') from None
 
 
+def members(archive):
+    """Files of an archive by name, the likeliest notebook first."""
+    for item in sorted(archive.infolist(),
+                       key=lambda item: rank(item.filename)):
+        if item.flag_bits & 1:
+            raise ValueError('it is locked by a password')
+        # A few bytes of others become more than memory holds.
+        if item.compress_type > zipfile.ZIP_DEFLATED:
+            raise ValueError('it is packed in an unusual way')
+        name = item.filename.replace('\\', '/')     # of Windows
+        if not item.is_dir() and not any(map(NO_HAND_IN.match,
+                                             name.split('/'))):
+            yield name, item
+
+
 def hand_ins(path, assignment):
     """Notebooks of a hand-in by name, and what is wrong with other files."""
     notebooks, others, left = [], {}, LIMIT
@@ -122,14 +137,8 @@ def hand_ins(path, assignment):
             notebooks.append((name, read_cells(content, assignment)))
             return
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            for item in sorted(archive.infolist(),
-                               key=lambda item: rank(item.filename)):
-                if item.flag_bits & 1:
-                    raise ValueError('it is locked by a password')
-                inner = item.filename.replace('\\', '/')   # of Windows
-                if not item.is_dir() and not any(
-                        map(NO_HAND_IN.match, inner.split('/'))):
-                    attempt(f'{name}/{inner}', archive.open, item)
+            for inner, item in members(archive):
+                attempt(f'{name}/{inner}', archive.open, item)
 
     def attempt(name, opened, *arguments):
         name = readable(name)
