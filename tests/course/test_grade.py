@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import feedback
@@ -215,6 +216,22 @@ def test_an_interrupt_keeps_what_was_done(released, tmp_path, graded,
     monkeypatch.setattr(grade, 'CELL_SECONDS', 100_000)
     grade.grade(folder, output)
     assert sorted(graded) == list('bcdefg')
+
+
+def test_an_interrupt_that_wakes_nobody_is_seen(released, tmp_path, graded,
+                                                monkeypatch):
+    """As one that comes right before the wait for results."""
+    seen = []
+
+    def grade_one(one, assignment, start, seed):
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        seen.append(start().wait(60))
+    monkeypatch.setattr(grade, 'grade_one', grade_one)
+    monkeypatch.setattr(sandbox, 'Sandbox', lambda kind, number, stop: stop)
+    hand_in(released, tmp_path / 'in' / 'a.ipynb', IN_FULL)
+    with pytest.raises(KeyboardInterrupt):
+        grade.grade(tmp_path / 'in', tmp_path)
+    assert seen == [True]
 
 
 @pytest.mark.parametrize('moment', range(6))
