@@ -281,6 +281,7 @@ def load_data_voc_detection(batch_size: int, height: int, width: int,
     """
     rank, num_workers = worker_of(kvstore)
     train, val = load_datasets(height, width, classes, quiet=rank > 0)
+    batch_size = min(batch_size, test_mode() or batch_size)
     for dataset in (train, val):
         if len(dataset) < batch_size:
             raise DatasetError(

@@ -27,9 +27,13 @@ def data_dir() -> Path:
     return Path(os.environ.get('D2L_DATA_DIR') or '../data')
 
 
-def test_mode() -> bool:
-    """Whether D2L_TEST_MODE asks for a few pictures in place of all."""
-    return os.environ.get('D2L_TEST_MODE', '') not in ('', '0')
+def test_mode() -> int:
+    """How many pictures D2L_TEST_MODE asks for in place of all, or 0.
+
+    It is that number; 1, or a word, asks for one batch of the chapter's.
+    """
+    asked = os.environ.get('D2L_TEST_MODE') or '0'
+    return int(asked) if asked.isdecimal() and asked != '1' else 32
 
 
 def voc_dir() -> Tuple[Path, str]:

@@ -30,9 +30,6 @@ from .splits import (
 
 __all__ = ['VOCDetection', 'flip_left_right', 'label_rows']
 
-# Pictures that test mode takes of a list: one batch of the chapter's.
-TEST_MODE_PICTURES = 32
-
 
 def label_rows(objects: Sequence[VOCObject], classes: Sequence[str],
                size: Tuple[int, int], num_rows: int) -> numpy.ndarray:
@@ -145,7 +142,7 @@ class VOCDetection(gluon.data.Dataset):
         names, by_class, self.note = choose_split(layout, split,
                                                   self.classes)
         if test_mode():
-            names = names[:TEST_MODE_PICTURES]
+            names = names[:test_mode()]
         inspected = [inspect_picture(layout.sources[name]) for name in names]
         usable = [picture for picture, _ in inspected if picture]
         problems = [p for _, found in inspected for p in found]

@@ -253,7 +253,7 @@ def save_detector(detector: Detector, recipe: Recipe,
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     about = {'classes': detector.classes, 'note': detector.note,
-             'recipe': recipe._asdict(), 'test_mode': test_mode()}
+             'recipe': recipe._asdict(), 'test_mode': bool(test_mode())}
     values = {name: parameter.data(parameter.list_ctx()[0]).astype(dtype)
               for name, parameter
               in _models(detector)._collect_params_with_prefix().items()}

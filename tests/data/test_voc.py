@@ -215,7 +215,8 @@ def test_a_missing_or_broken_picture_is_named(copy):
 
 
 def test_test_mode_takes_a_part(devkit, monkeypatch):
-    monkeypatch.setattr(voc, 'TEST_MODE_PICTURES', 5)
-    assert len(voc.VOCDetection(devkit, 'train', 32, 32)) == 5
+    for asked, length in ('5', 5), ('1', 8), ('yes', 8):
+        monkeypatch.setenv('D2L_TEST_MODE', asked)
+        assert len(voc.VOCDetection(devkit, 'train', 32, 32)) == length
     monkeypatch.setenv('D2L_TEST_MODE', '0')
     assert len(voc.VOCDetection(devkit, 'train', 32, 32)) == 8

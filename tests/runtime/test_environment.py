@@ -141,7 +141,7 @@ def resolve(*arguments, requirements=None, python='3.9'):
         text=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope='module')
 def registry():
     """A package registry that can be asked."""
     if resolve('-', requirements='numpy==1.23.5').returncode:
