@@ -96,8 +96,8 @@ BREAKS = [
           '    client = VisibleClient(\n'),
     Break('test_a_page_is_written_whole_or_not_at_all',
           'tools/export_html.py',
-          'with replacing(args.output) as partial:\n        partial.write',
-          'if True:\n        args.output.write'),
+          'with replacing(output) as partial:\n        partial.write',
+          'if True:\n        output.write'),
 
     # Numbers.
     *in_file(

@@ -5,10 +5,9 @@
 import ast
 import functools
 import re
-import subprocess
-import sys
 import textwrap
 
+import export_html
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
@@ -160,8 +159,7 @@ def page_of(tmp_path_factory):
     @functools.cache
     def page_of(name):
         page = tmp_path_factory.mktemp('pages') / 'page.html'
-        subprocess.run([sys.executable, ROOT / 'tools' / 'export_html.py',
-                        ROOT / 'notebooks' / name, page], check=True)
+        export_html.export(ROOT / 'notebooks' / name, page)
         return page.read_text('utf-8')
     return page_of
 

@@ -65,28 +65,33 @@ def folded(page):
     return page.replace('<p>[[unfold]]</p>', '</details>')
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('notebook', type=Path)
-    parser.add_argument('output', type=Path)
-    args = parser.parse_args()
+def export(path, output):
+    """Write the page of the notebook that is stored in `path`."""
     # Widgets need a kernel anyway, and a page must not need a network.
     exporter = HTMLExporter(
         embed_images=True, require_js_url='', jquery_url='',
         extra_loaders=[DictLoader({'chapter.html.j2': TEMPLATE})],
         template_file='chapter.html.j2')
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
-    notebook = nbformat.read(args.notebook, as_version=4)
+    notebook = nbformat.read(path, as_version=4)
     # nbconvert embeds only pictures inside the folder that it is given.
     for cell in notebook.cells:
         if cell.cell_type == 'markdown':
             cell.source = fold(re.sub(r'(!\[[^\]]*\]\()\.\./', r'\1',
                                       cell.source))
     page, _ = exporter.from_notebook_node(notebook, resources={
-        'metadata': {'name': args.notebook.stem, 'path': str(ROOT)},
+        'metadata': {'name': path.stem, 'path': str(ROOT)},
         'mathjax': mathjax(notebook)})
-    with replacing(args.output) as partial:
+    with replacing(output) as partial:
         partial.write_text(folded(page), encoding='utf-8')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('notebook', type=Path)
+    parser.add_argument('output', type=Path)
+    args = parser.parse_args()
+    export(args.notebook, args.output)
 
 
 if __name__ == '__main__':

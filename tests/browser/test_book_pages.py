@@ -2,6 +2,8 @@
 
 Pictures of some pages are left in build/screenshots/book.
 """
+import itertools
+
 import pytest
 from helpers import ROOT, settle
 
@@ -89,11 +91,12 @@ def test_every_page_in_every_shape(visit, book, serious):
                   page.eval_on_selector_all('img', BROKEN)]
         found += serious(page, rules={'color-contrast': {'enabled': False}})
         formulas += set_formulas(page)
-        for scheme in ('light', 'dark'):
+        # All is laid out anew for another width, but not for other colours.
+        for width, scheme in itertools.product(WIDTHS, ('light', 'dark')):
             page.emulate_media(color_scheme=scheme)
             page.wait_for_function(f'{THEME} === "{scheme}"')
             found += [(name, width, scheme, part)
-                      for width in WIDTHS for part in cut(page, width)]
+                      for part in cut(page, width)]
         ground, behind = grounds(page)
         assert ground < .2, name
         pictures += behind
@@ -181,7 +184,9 @@ def test_a_notebook_is_saved_from_a_folder(visit):
 
 def test_a_term_explains_itself_by_keyboard(visit):
     page = visit('notebooks/rpn')
-    for term in page.locator('article a.term').all():
+    terms = page.locator('article a.term').all()
+    assert terms
+    for width, term in itertools.product(WIDTHS, terms):
         page.keyboard.press('Tab')
         term.focus()
         shown = term.evaluate(
@@ -189,8 +194,7 @@ def test_a_term_explains_itself_by_keyboard(visit):
         assert len(shown) > 30
         assert term.get_attribute('aria-description') in shown.replace(
             '\\"', '"')
-        for width in WIDTHS:
-            assert not cut(page, width)
+        assert not cut(page, width)
 
 
 def test_the_font_is_the_one_that_is_shipped(visit):

@@ -83,7 +83,7 @@ def settings(home, port):
             ('lab', {'LabApp': {'expose_app_in_browser': True}})):
         Path(inside['JUPYTER_CONFIG_DIR'], f'jupyter_{name}_config.json'
              ).write_text(json.dumps(settings))
-    # That it trains is enough, on what the figures need.
+    # Eight pictures suffice to see that a notebook runs.
     return {**os.environ, **inside, 'HOME': str(home),
             'D2L_TEST_MODE': '8', 'JUPYTER_PLATFORM_DIRS': '1'}
 

@@ -1,5 +1,6 @@
 """The book on paper."""
 import functools
+import itertools
 import re
 import subprocess
 import sys
@@ -22,6 +23,28 @@ def paper(tmp_path_factory):
     return folder / 'book.pdf'
 
 
+@pytest.fixture(scope='module')
+def read(paper):
+    """Read a page, counted from 1: its text, and how much has which size.
+
+    Of each size it tells apart code and other text. It takes long, so no
+    page is read twice.
+    """
+    pages = PdfReader(paper).pages
+
+    @functools.cache
+    def read(number):
+        sizes = Counter()
+
+        def count(text, cm, tm, font, size):
+            scale = abs(cm[3] or cm[1]) * abs(tm[3] or tm[1])
+            if text.strip() and font:
+                mono = 'Mono' in font.get('/BaseFont', '')
+                sizes[mono, round(size * scale, 1)] += len(text)
+        return pages[number - 1].extract_text(visitor_text=count), sizes
+    return read
+
+
 def test_the_print_has_every_section(paper):
     reader = PdfReader(paper)
     assert 100 < len(reader.pages) < 250
@@ -32,31 +55,19 @@ def test_the_print_has_every_section(paper):
         assert title in titles or title in str(reader.outline)
 
 
-def test_the_contents_name_the_pages(paper):
-    pages = PdfReader(paper).pages
-
-    @functools.cache
-    def shown(number):
-        return pages[number - 1].extract_text()
-
-    assert 'An executable chapter' in shown(1)
+def test_the_contents_name_the_pages(read):
+    assert 'An executable chapter' in read(1)[0]
     listed = [row for number in range(2, 6) for row in re.findall(
-        r'^((?:\d\.)+ [^\n]+?) ?(\d+)$', shown(number), re.M)]
+        r'^((?:\d\.)+ [^\n]+?) ?(\d+)$', read(number)[0], re.M)]
     assert len(listed) > 40
     for title, number in listed:
-        assert title.split(' ', 1)[1] in shown(int(number)), title
+        assert title.split(' ', 1)[1] in read(int(number))[0], title
 
 
-def test_text_and_code_are_large_enough_to_read(paper):
+def test_text_and_code_are_large_enough_to_read(paper, read):
     sizes = Counter()
-
-    def count(text, cm, tm, font, size):
-        scale = abs(cm[3] or cm[1]) * abs(tm[3] or tm[1])
-        if text.strip() and font:
-            mono = 'Mono' in font.get('/BaseFont', '')
-            sizes[mono, round(size * scale, 1)] += len(text)
-    for page in PdfReader(paper).pages:
-        page.extract_text(visitor_text=count)
+    for number in range(len(PdfReader(paper).pages)):
+        sizes += read(number + 1)[1]
     assert sum(sizes.values()) > 20_000
     mono = [size for kind, size in sizes if kind]
     assert min(mono) >= 8.5
@@ -86,10 +97,9 @@ def test_titles_stay_with_what_they_name(paper):
         assert any(title in page and content in page for page in pages), title
 
 
-def test_long_tables_begin_below_their_titles(paper):
+def test_long_tables_begin_below_their_titles(read):
     """Names in them break between their words only."""
-    pages = (page.extract_text()
-             for page in PdfReader(paper).pages[100:])
+    pages = (read(number)[0] for number in itertools.count(101))
     shown = next(page for page in pages
                  if page.lstrip().startswith('When things go wrong'))
     assert 'test_killed_at_random_' in shown
