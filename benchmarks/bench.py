@@ -259,7 +259,7 @@ def run(parts, repetitions):
     for part in parts:
         print(f'Measuring: {part}')
         found[part] = PARTS[part](repetitions)
-        # After each part, for all of them take an hour.
+        # After each part: an interrupted run keeps what it has measured.
         RESULT.write_text(json.dumps({**found, 'machine': machine()},
                                      indent=1))
 
