@@ -69,9 +69,12 @@ number => {
   return node.previousElementSibling.id.split('/').pop();
 }
 """
-# Long names in tables break between their words.
+# Long names in tables break between their words, and code between its lines,
+# unless it is short.
 BREAKS = """
 () => {
+  for (const node of document.querySelectorAll('.bd-article pre'))
+    node.classList.toggle('short', node.textContent.split('\\n').length < 16);
   for (const node of document.querySelectorAll('.bd-article td .pre'))
     node.innerHTML = node.innerHTML.replaceAll('_', '_<wbr>');
 }
