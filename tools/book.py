@@ -13,6 +13,7 @@ address of the readers' JupyterLab, for instance http://localhost:8888, and
 BOOK_ADDRESS that of the book itself, which previews of its pages need.
 """
 import argparse
+import hashlib
 import os
 import re
 import shutil
@@ -68,13 +69,24 @@ def gather(folder, students=False):
     shutil.copy(ROOT / 'README.md', folder)
 
 
-def add_paper(folder):
-    """Put PDF files into the book, if they were printed from what it shows."""
-    files = [path for name in SOURCES
-             for path in ((ROOT / name), *(ROOT / name).rglob('*.*'))
-             if path.is_file() and path.suffix != '.pyc']
-    if PAPER.exists() and PAPER.stat().st_mtime > max(
-            path.stat().st_mtime for path in files):
+def digest():
+    """One line that is another one as soon as any source is."""
+    found = hashlib.sha256()
+    for name in SOURCES:
+        for path in (ROOT / name, *sorted((ROOT / name).rglob('*.*'))):
+            if path.is_file() and path.suffix != '.pyc':
+                found.update(f'{path.relative_to(ROOT)}\n'.encode())
+                found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def add_paper(folder, sources):
+    """Put PDF files into the book, if they were printed from `sources`.
+
+    tools/print_book.py leaves their digest beside what it printed.
+    """
+    stamp = PAPER.with_suffix('.sources')
+    if stamp.exists() and stamp.read_text() == sources:
         shutil.copytree(PAPER.with_suffix(''), folder)
         shutil.copy(PAPER, folder)
 
@@ -109,6 +121,8 @@ def build(output, builder='html', students=False):
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as work:
         sources, made = Path(work, 'sources'), Path(work, 'book')
+        # Before they are read: what changes meanwhile is not in the stamp.
+        stamp = digest()
         gather(sources, students)
         if builder == 'html':
             for fault in slides.write(made / 'slides', notes=not students):
@@ -116,7 +130,7 @@ def build(output, builder='html', students=False):
                       file=sys.stderr)
             # On paper all solutions are open.
             if not students:
-                add_paper(made / 'pdf')
+                add_paper(made / 'pdf', stamp)
         status = build_main([
             '--quiet', '--fail-on-warning', '--keep-going',
             *(['--tag', 'students'] if students else []),
@@ -124,6 +138,8 @@ def build(output, builder='html', students=False):
             str(Path(work, 'doctrees')), str(sources), str(made)])
         if status:
             sys.exit(status)
+        if builder != 'html':
+            (made / 'sources').write_text(stamp)
         shutil.rmtree(output, ignore_errors=True)
         made.rename(output)
 

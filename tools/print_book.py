@@ -115,6 +115,10 @@ def main():
     args = parser.parse_args()
     folder = args.output.with_suffix('')
     folder.mkdir(parents=True, exist_ok=True)
+    # What is printed halfway is not of any sources.
+    stamp = args.output.with_suffix('.sources')
+    stamp.unlink(missing_ok=True)
+    printed = args.page.with_name('sources').read_text()
     # Whoever finds the whole book finds the sections, too.
     with replacing(args.output) as whole, chromium() as browser:
         page = open_page(browser, args.page)
@@ -127,6 +131,7 @@ def main():
         while name := page.evaluate(ALONE, number):
             print_to(page, folder / f'{name}.pdf')
             number += 1
+    stamp.write_text(printed)
     print(f'Open {args.output}, or a section of it in {folder}')
 
 

@@ -480,6 +480,7 @@ def test_no_page_is_heavy(pages):
 
 
 def test_paper_that_is_printed_from_what_is_shown(tmp_path, monkeypatch):
+    """However old files are: sources may change while they are printed."""
     paper = tmp_path / 'build' / 'faster-rcnn.pdf'
     for path in (paper, tmp_path / 'build' / 'faster-rcnn' / 'rpn.pdf'):
         path.parent.mkdir(exist_ok=True)
@@ -488,12 +489,17 @@ def test_paper_that_is_printed_from_what_is_shown(tmp_path, monkeypatch):
     monkeypatch.setattr(book_builder, 'PAPER', paper)
     source = tmp_path / 'notebooks' / 'rpn.ipynb'
     source.parent.mkdir()
-    source.touch()
-    os.utime(source, (1, paper.stat().st_mtime + 1))
-    book_builder.add_paper(tmp_path / 'old')
+    source.write_text('before')
+    printed = book_builder.digest()
+    book_builder.add_paper(tmp_path / 'halfway', printed)
+    assert not (tmp_path / 'halfway').exists()
+    paper.with_suffix('.sources').write_text(printed)
+    source.write_text('after!')
+    os.utime(source, (1, 1))
+    book_builder.add_paper(tmp_path / 'old', book_builder.digest())
     assert not (tmp_path / 'old').exists()
-    os.utime(source, (1, paper.stat().st_mtime - 1))
-    book_builder.add_paper(tmp_path / 'new')
+    source.write_text('before')
+    book_builder.add_paper(tmp_path / 'new', book_builder.digest())
     assert {path.name for path in (tmp_path / 'new').iterdir()} == {
         'faster-rcnn.pdf', 'rpn.pdf'}
 
