@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 
 import pytest
-from helpers import ROOT, markdown_cells, read_notebook, text
+from helpers import ROOT, code_cells, markdown_cells, read_notebook, text
 from pypdf import PdfReader
 
 
@@ -73,6 +73,43 @@ def test_text_and_code_are_large_enough_to_read(paper, read):
     assert min(mono) >= 8.5
     body = Counter({size: n for (kind, size), n in sizes.items() if not kind})
     assert body.most_common(1)[0][0] >= 10
+
+
+def lowest_text(page):
+    """How much of the page, in shares, is below its last line of text."""
+    margin, height = 18 / 25.4 * 72, float(page.mediabox.height)
+    ends = []
+
+    def see(text, cm, tm, font, size):
+        end = tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
+        # The number of the page is in the margin.
+        if text.strip() and end > margin - 2:
+            ends.append(end)
+    page.extract_text(visitor_text=see)
+    return (min(ends) - margin) / (height - 2 * margin) if ends else 1
+
+
+def test_pages_are_filled(paper):
+    """A figure that is kept whole leaves at most a bit more than a third of a
+    page; a section ends where it ends."""
+    for path in paper.with_suffix('').iterdir():
+        pages = PdfReader(path).pages
+        empty = {number: round(share, 2) for number, share in enumerate(
+            map(lowest_text, pages), 1) if share > .38}
+        assert not set(empty) - {len(pages)}, (path.name, empty)
+    pages = PdfReader(paper).pages
+    assert all(lowest_text(page) < 1 for page in pages)
+
+
+def test_short_code_is_on_one_page(paper):
+    """Code goes on on the next page if some lines are left for it."""
+    pages = [page.extract_text() for page in PdfReader(paper).pages]
+    for cell in code_cells(read_notebook('faster-rcnn')):
+        lines = [line.strip() for line in text(cell).splitlines()
+                 if line.strip()]
+        if len(lines) < 14:
+            assert any(all(line in page for line in lines)
+                       for page in pages), lines[0]
 
 
 def test_each_section_is_a_file(paper):
