@@ -224,8 +224,9 @@ def test_an_interrupt_that_wakes_nobody_is_seen(released, tmp_path, graded,
     seen = []
 
     def grade_one(one, assignment, start, seed):
+        time.sleep(1)   # until results are waited for
         signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-        seen.append(start().wait(60))
+        seen.append(start().wait(30))
     monkeypatch.setattr(grade, 'grade_one', grade_one)
     monkeypatch.setattr(sandbox, 'Sandbox', lambda kind, number, stop: stop)
     hand_in(released, tmp_path / 'in' / 'a.ipynb', IN_FULL)
