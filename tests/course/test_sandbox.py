@@ -121,18 +121,20 @@ def test_the_environment_is_as_it_was(attacked):
 
 
 PROBE = '''
-import os, tempfile
+import os, subprocess, tempfile
 def probe(number):
     def tried(what):
         try:
             return float(bool(what()))
-        except OSError:
+        except (OSError, subprocess.CalledProcessError):
             return -1.
     return [tried(lambda: os.listdir({root!r} + '/docs')),
             tried(lambda: open('/usr/probe', 'w')),
             tried(lambda: open({python!r} + '/probe', 'w')),
             tried(lambda: open(tempfile.gettempdir() + '/probe', 'w')),
             tried(lambda: open('/proc/sys/kernel/core_pattern', 'w')),
+            tried(lambda: os.memfd_create('probe')),
+            tried(lambda: subprocess.run(['unshare', '-U'], check=True)),
             float(len([n for n in os.listdir('/proc') if n.isdigit()]) < 9),
             float(os.path.exists(os.path.expanduser('~/.bashrc'))),
             float(open('/proc/self/status').read().split('CapEff:')[1]
@@ -167,7 +169,8 @@ def value(kind, name, source):
 def test_each_kind_of_sandbox(kind):
     source = PROBE.replace('{root!r}', repr(str(ROOT))).replace(
         '{python!r}', repr(sys.prefix))
-    assert value(kind, 'probe', source) == [-1, -1, -1, 1, -1, 1, 0, 1]
+    assert value(kind, 'probe', source) == [
+        -1, -1, -1, 1, -1, -1, -1, 1, 0, 1]
 
 
 def test_a_command_of_ipython_runs(kind):
