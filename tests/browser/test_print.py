@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 
 import pytest
-from helpers import ROOT, code_cells, markdown_cells, read_notebook, text
+from helpers import ROOT, code_cells, markdown_cells, read_notebook, tags, text
 from pypdf import PdfReader
 
 
@@ -104,10 +104,11 @@ def test_pages_are_filled(paper):
 def test_short_code_is_on_one_page(paper):
     """Code goes on on the next page if some lines are left for it."""
     pages = [page.extract_text() for page in PdfReader(paper).pages]
-    for cell in code_cells(read_notebook('faster-rcnn')):
+    for cell in code_cells(read_notebook('faster-rcnn.ipynb')):
         lines = [line.strip() for line in text(cell).splitlines()
                  if line.strip()]
-        if len(lines) < 14:
+        # A figure that moves stands where widgets would.
+        if len(lines) < 14 and 'widget' not in tags(cell):
             assert any(all(line in page for line in lines)
                        for page in pages), lines[0]
 
