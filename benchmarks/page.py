@@ -84,7 +84,8 @@ def curve_section(title, curve):
                for name, (_, _, factor) in grown.items()]
     text = fill(f'**{title.capitalize()}.** From {least:,} to {most:,}, '
                 f'times grow by a factor of {", ".join(factors)}.', 79)
-    return f'![Seconds against {title}]({draw_curve(title, curve)})\n\n{text}'
+    path = draw_curve(title, curve)
+    return f'![Curves of seconds against {title}]({path})\n\n{text}'
 
 
 def chapter_table(result):
