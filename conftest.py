@@ -49,8 +49,8 @@ def pytest_runtest_setup(item):
 
     What other notebooks print depends on the number of pictures.
     """
-    os.environ['D2L_TEST_MODE'] = '1' if item.path.stem != (
-        'faster-rcnn-solutions') else '8'
+    solutions = item.path.stem == 'faster-rcnn-solutions'
+    os.environ['D2L_TEST_MODE'] = '8' if solutions else '1'
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from importlib import metadata
 from typing import NamedTuple, Optional
 
@@ -23,11 +22,10 @@ import chapter
 import data_sets
 import growth
 from tqdm import tqdm
-from worker import HERE, OURS, Worker
+from worker import HERE, OURS, ROOT, Worker, python_seconds
 
 from d2l_ext.runtime.system import processor
 
-ROOT = HERE.parent
 BUILD = ROOT / 'build'
 RESULT, GLUONCV = BUILD / 'bench.json', BUILD / 'gluoncv'
 DETECTOR = ROOT / 'tools' / 'detectors' / 'photographs'
@@ -106,10 +104,8 @@ def import_seconds(module, repetitions):
     """Seconds that a fresh interpreter takes to import a module."""
     code = {'d2l_ext': 'import d2l_ext',
             'd2l': 'import mxnet; import d2l.mxnet'}[module]
-    start = time.perf_counter()
-    for _ in range(repetitions):
-        subprocess.run([sys.executable, '-c', code], check=True)
-    return {'seconds': (time.perf_counter() - start) / repetitions}
+    return {'seconds': statistics.mean(
+        python_seconds('-c', code) for _ in range(repetitions))}
 
 
 def measure_rows(repetitions):
@@ -155,14 +151,9 @@ def measure_detection(repetitions):
                       detector=str(DETECTOR))['seconds']
                  for _ in range(repetitions)]
         ours.close()
-        command = []
-        for _ in range(repetitions):
-            start = time.perf_counter()
-            subprocess.run([
-                sys.executable, ROOT / 'tools' / 'detect.py', folder,
-                '--detector', DETECTOR, '--output', f'{folder}/found'],
-                check=True, capture_output=True)
-            command.append(time.perf_counter() - start)
+        command = [python_seconds(
+            ROOT / 'tools' / 'detect.py', folder, '--detector', DETECTOR,
+            '--output', f'{folder}/found') for _ in range(repetitions)]
     return {'alone': alone, 'make detect': command}
 
 

@@ -7,11 +7,10 @@ import sys
 import time
 from typing import NamedTuple
 
-from worker import HERE, OURS, Worker
+from worker import OURS, ROOT, Worker
 
 from d2l_ext.data.batches import load_datasets
 
-ROOT = HERE.parent
 NOTEBOOK = ROOT / 'notebooks' / 'faster-rcnn.ipynb'
 BATCH_SIZE, EPOCHS, SIDE = 32, 3, 256
 

@@ -4,11 +4,10 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from typing import NamedTuple
 
 import data_sets
-from worker import HERE, OURS, Worker
+from worker import HERE, OURS, ROOT, Worker, python_seconds
 
 STEPS = ('backbone', 'RPN step', 'Faster R-CNN step')
 # Pictures of a data set, and, of fewer, pictures in each format.
@@ -73,15 +72,6 @@ def reading(*what, **environment):
         env={**os.environ, **environment}).stdout)
 
 
-def checking(folder):
-    """Seconds that `make check-data` takes."""
-    start = time.perf_counter()
-    subprocess.run(
-        [sys.executable, HERE.parent / 'tools' / 'check_data.py', folder],
-        check=True, capture_output=True)
-    return time.perf_counter() - start
-
-
 def measure_data_set(num_pictures, num_classes=2,
                      kind="Pascal VOC's lists", check=True):
     """What it takes to read a data set until training could begin."""
@@ -90,7 +80,8 @@ def measure_data_set(num_pictures, num_classes=2,
         data_sets.make(folder, kind, {'train': num_pictures - num_val,
                                       'val': num_val}, num_classes)
         row = reading('start', D2L_VOC_DIR=folder)
-        return {**row, 'checking': checking(folder) if check else None}
+        return {**row, 'checking': check and python_seconds(
+            ROOT / 'tools' / 'check_data.py', folder)}
 
 
 def measure_data_sets():

@@ -22,25 +22,23 @@ from d2l_ext.data.batches import load_datasets
 SIDE = 256
 
 
-def batches(num_pictures):
-    with tempfile.TemporaryDirectory() as folder:
-        data_sets.make(folder, "Pascal VOC's lists", {'train': num_pictures})
-        dataset = d2l.VOCDetection(Path(folder), 'train', SIDE, SIDE)
-        yield d2l.load_batches(dataset, 32, train=True)
-
-
 def read(what, *numbers):
     if what == 'start':
         load_datasets(SIDE, SIDE, quiet=True)
     elif what != 'bare':
         num_pictures, *epochs = map(int, numbers)
-        for loader in batches(num_pictures):
+        with tempfile.TemporaryDirectory() as folder:
+            data_sets.make(folder, "Pascal VOC's lists",
+                           {'train': num_pictures})
+            dataset = d2l.VOCDetection(Path(folder), 'train', SIDE, SIDE)
+            loader = d2l.load_batches(dataset, 32, train=True)
             if what == 'decoded':
                 kept = [X for X, _ in loader]
                 np.concatenate(kept[:1]).wait_to_read()
-            for _ in range(*epochs or [0]):
-                for X, _ in loader:
-                    X.wait_to_read()
+            else:
+                for _ in range(epochs[0]):
+                    for X, _ in loader:
+                        X.wait_to_read()
 
 
 def peak():

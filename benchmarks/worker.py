@@ -13,7 +13,16 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent
 OURS = sys.executable, HERE / 'ours.py'
+
+
+def python_seconds(*arguments):
+    """Seconds that a fresh interpreter takes, from its start to its end."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], check=True,
+                   capture_output=True)
+    return time.perf_counter() - start
 
 
 def serve(workloads):
