@@ -49,7 +49,7 @@ test: $(READY)  ## check the code, the helpers and every notebook cell
 	@$(BIN)/python tools/prepare_data.py
 	$(BIN)/ruff check .
 	$(BIN)/codespell
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 -rs
 
 quick: $(READY)  ## check the code, and run the tests of what was changed
 	$(BIN)/ruff check .

@@ -96,8 +96,7 @@ BREAKS = [
           '    client = VisibleClient(\n'),
     Break('test_a_page_is_written_whole_or_not_at_all',
           'tools/export_html.py',
-          'with replacing(output) as partial:\n        partial.write',
-          'if True:\n        output.write'),
+          "whole = Path(folder) / 'whole'", 'whole = output'),
 
     # Numbers.
     *in_file(

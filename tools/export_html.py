@@ -4,14 +4,13 @@
 """
 import argparse
 import re
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
 from jinja2 import DictLoader
 from nbconvert import HTMLExporter
-
-from d2l_ext.runtime.files import replacing
 
 ROOT = Path(__file__).parent.parent
 # Cells with the tag "solution" are folded until a reader opens them.
@@ -82,8 +81,11 @@ def export(path, output):
     page, _ = exporter.from_notebook_node(notebook, resources={
         'metadata': {'name': path.stem, 'path': str(ROOT)},
         'mathjax': mathjax(notebook)})
-    with replacing(output) as partial:
-        partial.write_text(folded(page), encoding='utf-8')
+    # All of it or nothing, as in tools/run_notebook.py.
+    with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+        whole = Path(folder) / 'whole'
+        whole.write_text(folded(page), encoding='utf-8')
+        whole.replace(output)
 
 
 def main():

@@ -6,12 +6,11 @@ The sections go to a folder beside it, build/faster-rcnn, by the names of their
 notebooks.
 """
 import argparse
+import io
 from pathlib import Path
 
 from browser import chromium
 from pypdf import PdfReader
-
-from d2l_ext.runtime.files import replacing
 
 FOOTER = """
 <div style="width: 100%; text-align: center; font: 8pt sans-serif">
@@ -94,16 +93,17 @@ def open_page(browser, path):
     return page
 
 
-def print_to(page, path):
-    page.pdf(path=path, format='A4', outline=True, tagged=True,
-             display_header_footer=True, header_template='<div></div>',
-             footer_template=FOOTER, margin=dict.fromkeys(
-                 ('top', 'bottom', 'left', 'right'), MARGIN))
+def printed(page):
+    """The bytes of a PDF file."""
+    return page.pdf(
+        format='A4', outline=True, tagged=True, display_header_footer=True,
+        header_template='<div></div>', footer_template=FOOTER,
+        margin=dict.fromkeys(('top', 'bottom', 'left', 'right'), MARGIN))
 
 
-def page_numbers(path):
+def page_numbers(content):
     """On which page each place is that a link leads to."""
-    reader = PdfReader(path)
+    reader = PdfReader(io.BytesIO(content))
     return {name.lstrip('/'): reader.get_destination_page_number(place) + 1
             for name, place in reader.named_destinations.items()}
 
@@ -118,20 +118,19 @@ def main():
     # What is printed halfway is not of any sources.
     stamp = args.output.with_suffix('.sources')
     stamp.unlink(missing_ok=True)
-    printed = args.page.with_name('sources').read_text()
-    # Whoever finds the whole book finds the sections, too.
-    with replacing(args.output) as whole, chromium() as browser:
+    sources = args.page.with_name('sources').read_text()
+    with chromium() as browser:
         page = open_page(browser, args.page)
         page.evaluate(FRONT)
         # Once to learn the numbers, and once with them.
-        print_to(page, whole)
-        page.evaluate(NUMBER, page_numbers(whole))
-        print_to(page, whole)
-        number = 0
+        page.evaluate(NUMBER, page_numbers(printed(page)))
+        whole, number = printed(page), 0
         while name := page.evaluate(ALONE, number):
-            print_to(page, folder / f'{name}.pdf')
+            (folder / f'{name}.pdf').write_bytes(printed(page))
             number += 1
-    stamp.write_text(printed)
+    # Whoever finds the whole book finds the sections, too.
+    args.output.write_bytes(whole)
+    stamp.write_text(sources)
     print(f'Open {args.output}, or a section of it in {folder}')
 
 

@@ -7,6 +7,7 @@ import base64
 import io
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,8 +17,6 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-
-from d2l_ext.runtime.files import replacing
 
 # Metadata that a run adds to a cell and that no reader needs.
 VOLATILE = ('execution', 'ExecuteTime')
@@ -113,8 +112,11 @@ def main():
     # Keep only the metadata that opening the notebook needs.
     for key in ('language_info', 'widgets'):
         notebook.metadata.pop(key, None)
-    with replacing(args.output) as partial:
-        nbformat.write(notebook, partial)
+    # All of it or nothing. `replacing` would load MXNet, which takes seconds.
+    with tempfile.TemporaryDirectory(dir=args.output.parent) as folder:
+        whole = Path(folder) / 'whole'
+        nbformat.write(notebook, whole)
+        whole.replace(args.output)
 
 
 if __name__ == '__main__':

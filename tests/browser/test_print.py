@@ -1,6 +1,4 @@
 """The book on paper."""
-import functools
-import itertools
 import re
 import subprocess
 import sys
@@ -8,7 +6,8 @@ from collections import Counter
 
 import pytest
 from helpers import ROOT, code_cells, markdown_cells, read_notebook, tags, text
-from pypdf import PdfReader
+from pypdfium2 import PdfDocument
+from pypdfium2.raw import FPDF_PAGEOBJ_TEXT
 
 
 @pytest.fixture(scope='module')
@@ -23,69 +22,65 @@ def paper(tmp_path_factory):
     return folder / 'book.pdf'
 
 
+def texts(path):
+    """The text of each page, without blanks: contents come in columns."""
+    return [''.join(page.get_textpage().get_text_range().split())
+            for page in PdfDocument(path)]
+
+
 @pytest.fixture(scope='module')
-def read(paper):
-    """Read a page, counted from 1: its text, and how much has which size.
+def pages(paper):
+    return texts(paper)
 
-    Of each size it tells apart code and other text. It takes long, so no
-    page is read twice.
-    """
-    pages = PdfReader(paper).pages
 
-    @functools.cache
-    def read(number):
-        sizes = Counter()
-
-        def count(text, cm, tm, font, size):
-            scale = abs(cm[3] or cm[1]) * abs(tm[3] or tm[1])
-            if text.strip() and font:
-                mono = 'Mono' in font.get('/BaseFont', '')
-                sizes[mono, round(size * scale, 1)] += len(text)
-        return pages[number - 1].extract_text(visitor_text=count), sizes
-    return read
+def bare(words):
+    """Words as `texts` has them."""
+    return ''.join(words.split())
 
 
 def test_the_print_has_every_section(paper):
-    reader = PdfReader(paper)
-    assert 100 < len(reader.pages) < 250
-    titles = ' '.join(place.title for place in reader.outline
-                      if not isinstance(place, list))
+    document = PdfDocument(paper)
+    assert 100 < len(document) < 250
+    titles = ' '.join(place.get_title() for place in document.get_toc())
     for title in ('Detection Data', 'Anchors', 'Region Proposal Networks',
                   'Faster R-CNN', 'Exercises Solved', 'References'):
-        assert title in titles or title in str(reader.outline)
+        assert title in titles
 
 
-def test_the_contents_name_the_pages(read):
-    assert 'An executable chapter' in read(1)[0]
-    listed = [row for number in range(2, 6) for row in re.findall(
-        r'^((?:\d\.)+ [^\n]+?) ?(\d+)$', read(number)[0], re.M)]
+def test_the_contents_name_the_pages(paper, pages):
+    assert bare('An executable chapter') in pages[0]
+    contents = ''.join(pages[1:5])
+    listed = [(title, place.get_dest().get_index())
+              for place in PdfDocument(paper).get_toc()
+              for title in [bare(place.get_title())]
+              if title[0].isdigit() and title in contents]
     assert len(listed) > 40
-    for title, number in listed:
-        assert title.split(' ', 1)[1] in read(int(number))[0], title
+    for title, index in listed:
+        assert f'{title}{index + 1}' in contents
+        assert title.lstrip('.0123456789') in pages[index]
 
 
-def test_text_and_code_are_large_enough_to_read(paper, read):
-    sizes = Counter()
-    for number in range(len(PdfReader(paper).pages)):
-        sizes += read(number + 1)[1]
-    assert sum(sizes.values()) > 20_000
-    mono = [size for kind, size in sizes if kind]
-    assert min(mono) >= 8.5
-    body = Counter({size: n for (kind, size), n in sizes.items() if not kind})
-    assert body.most_common(1)[0][0] >= 10
+def test_text_and_code_are_large_enough_to_read(paper):
+    code, prose = Counter(), Counter()
+    for page in PdfDocument(paper):
+        for piece in page.get_objects([FPDF_PAGEOBJ_TEXT]):
+            matrix = piece.get_matrix()
+            size = piece.get_font_size() * abs(matrix.d or matrix.b)
+            mono = 'Mono' in piece.get_font().get_base_name()
+            (code if mono else prose)[round(size, 1)] += 1
+    assert sum(code.values()) > 10_000
+    assert min(code) >= 8.5
+    assert prose.most_common(1)[0][0] >= 10
 
 
 def lowest_text(page):
     """How much of the page, in shares, is below its last line of text."""
-    margin, height = 18 / 25.4 * 72, float(page.mediabox.height)
-    ends = []
-
-    def see(text, cm, tm, font, size):
-        end = tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
-        # The number of the page is in the margin.
-        if text.strip() and end > margin - 2:
-            ends.append(end)
-    page.extract_text(visitor_text=see)
+    margin, height = 18 / 25.4 * 72, page.get_height()
+    textpage = page.get_textpage()
+    ends = [textpage.get_rect(number)[1]
+            for number in range(textpage.count_rects())]
+    # The number of the page is in the margin.
+    ends = [end for end in ends if end > margin - 3]
     return (min(ends) - margin) / (height - 2 * margin) if ends else 1
 
 
@@ -93,19 +88,17 @@ def test_pages_are_filled(paper):
     """A figure that is kept whole leaves at most a bit more than a third of a
     page; a section ends where it ends."""
     for path in paper.with_suffix('').iterdir():
-        pages = PdfReader(path).pages
+        pages = PdfDocument(path)
         empty = {number: round(share, 2) for number, share in enumerate(
             map(lowest_text, pages), 1) if share > .38}
         assert not set(empty) - {len(pages)}, (path.name, empty)
-    pages = PdfReader(paper).pages
-    assert all(lowest_text(page) < 1 for page in pages)
+    assert all(lowest_text(page) < 1 for page in PdfDocument(paper))
 
 
-def test_short_code_is_on_one_page(paper):
+def test_short_code_is_on_one_page(pages):
     """Code goes on on the next page if some lines are left for it."""
-    pages = [page.extract_text() for page in PdfReader(paper).pages]
     for cell in code_cells(read_notebook('faster-rcnn.ipynb')):
-        lines = [line.strip() for line in text(cell).splitlines()
+        lines = [bare(line) for line in text(cell).splitlines()
                  if line.strip()]
         # A figure that moves stands where widgets would.
         if len(lines) < 14 and 'widget' not in tags(cell):
@@ -120,28 +113,31 @@ def test_each_section_is_a_file(paper):
               for path in (ROOT / 'notebooks').glob('*.ipynb')}
     assert {path.name for path in made} == set(titles)
     for path in made:
-        pages = PdfReader(path).pages
+        pages = texts(path)
         assert 3 < len(pages) < 60
-        assert titles[path.name] in pages[0].extract_text()
+        assert bare(titles[path.name]) in pages[0]
 
 
 def test_titles_stay_with_what_they_name(paper):
     """Whether a page ends between them depends on all that is above."""
-    pages = [page.extract_text() for page in PdfReader(
-        paper.with_suffix('') / 'rpn.pdf').pages]
+    pages = texts(paper.with_suffix('') / 'rpn.pdf')
     for title, content in [('Solution to Exercise 3.2', '# Solution 2'),
                            ('Solution to Exercise 3.4', '# Solution 4'),
                            ('Answers', 'The softmax of two scores')]:
-        assert any(title in page and content in page for page in pages), title
+        assert any(bare(title) in page and bare(content) in page
+                   for page in pages), title
 
 
-def test_long_tables_begin_below_their_titles(read):
+def test_long_tables_begin_below_their_titles(paper):
     """Names in them break between their words only."""
-    pages = (read(number)[0] for number in itertools.count(101))
+    pages = (page.get_textpage().get_text_range()
+             for page in PdfDocument(paper))
     shown = next(page for page in pages
                  if page.lstrip().startswith('When things go wrong'))
     assert 'test_killed_at_random_' in shown
     names = re.findall(r'test_\w+', (
         ROOT / 'docs' / 'reliability.md').read_text('utf-8'))
-    for line in re.findall(r'^\s*(test_\w+)\s*$', shown, re.M):
+    lines = re.findall(r'^\s*(test_\w+)\s*$', shown, re.M)
+    assert lines
+    for line in lines:
         assert line.endswith('_') or line in names
