@@ -17,7 +17,9 @@ import platform
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple, Tuple
+from unittest import mock
 
 # Threads and instructions change the last bits of sums, and so the training.
 # With one thread and no instructions newer than AVX2, results depend neither
@@ -28,7 +30,7 @@ if __name__ == '__main__':
 
 import d2l_ext as d2l  # isort: skip
 import mxnet as mx
-from mxnet import npx
+from mxnet import lr_scheduler, npx
 from train_detector import describe_result
 
 from d2l_ext import BEST, CHAPTER, PHOTOGRAPHS, TUNED, Recipe, Step
@@ -55,12 +57,30 @@ class Experiment(NamedTuple):
     what has been chosen on 'test', or on the photographs' own 'val'.
     `more` requests further figures of the trained model: with other
     thresholds ('thresholds') or on photographs ('photographs').
+    `training` names a change of the training loop.
     """
     recipe: Recipe
     data: str = 'embedded'
     seeds: Tuple[int, ...] = (1,)
     measured_on: str = 'val'
     more: str = ''
+    training: str = 'as it is'
+
+
+def constant_rate(num_steps, base_lr, warmup_steps):
+    """The schedule of `train_detection` without its fall."""
+    return lr_scheduler.CosineScheduler(num_steps, base_lr, final_lr=base_lr,
+                                        warmup_steps=warmup_steps)
+
+
+# What is something else in d2l_ext.training.
+CHANGES = {
+    'as it is': {},
+    'without clipping': {'MAX_GRADIENT': math.inf},
+    'momentum 0': {'MOMENTUM': 0.},
+    'constant rate': {'lr_scheduler': SimpleNamespace(
+        CosineScheduler=constant_rate)},
+}
 
 
 # Exercise 1: only the rate of the backbone in step 2 differs.
@@ -95,9 +115,17 @@ CHOICES = {
     'choice-windows': WINDOWS,
     'choice-context': CONTEXT._replace(steps=(Step('joint', 20, .01, .4),)),
 }
+# Exercise 5 of the section on region proposal networks.
+FIRST_STEP = {
+    'first-step': 'as it is', 'first-step-no-clipping': 'without clipping',
+    'first-step-no-momentum': 'momentum 0',
+    'first-step-constant-rate': 'constant rate'}
 EXPERIMENTS = {
     **{name: Experiment(recipe) for name, recipe in TUNING.items()},
-    'chapter': Experiment(CHAPTER, seeds=SEEDS, measured_on='test'),
+    **{name: Experiment(CHAPTER._replace(steps=CHAPTER.steps[:1]),
+                        seeds=SEEDS, training=training)
+       for name, training in FIRST_STEP.items()},
+    'chapter': Experiment(CHAPTER, seeds=(*SEEDS, 4, 5), measured_on='test'),
     'tuned': Experiment(TUNED, seeds=SEEDS, measured_on='test'),
     'best': Experiment(BEST, seeds=SEEDS, measured_on='test',
                        more='photographs'),
@@ -122,7 +150,7 @@ def run(name, seed, keep=None):
 
     The detector is stored in the folder `keep`, in half precision.
     """
-    recipe, data, _, measured_on, more = EXPERIMENTS[name]
+    recipe, data, _, measured_on, more, training = EXPERIMENTS[name]
     train, dataset = datasets(data, seed, recipe.side, measured_on)
     train_iter = d2l.load_batches(
         train, recipe.batch_size, True, 'discard', window=recipe.window,
@@ -139,12 +167,16 @@ def run(name, seed, keep=None):
         # With a new seed, a step does not depend on how the one before was
         # obtained: experiments with the same first steps can share them.
         npx.random.seed(1000 * number + seed)
-        about = train_step(
-            recipe._replace(steps=recipe.steps[:number]), seed, detector,
-            train_iter, test_iter)
+        with mock.patch.dict('d2l_ext.training.__dict__', CHANGES[training]):
+            about = train_step(
+                recipe._replace(steps=recipe.steps[:number]), training, seed,
+                detector, train_iter, test_iter)
         detections, proposals = d2l.detect_batches(detector, dataset)
-        recall = d2l.proposal_recall(proposals, truths, num_proposals=100)
-        steps.append({**about, 'recall': recall})
+        steps.append({
+            **about,
+            'recall': d2l.proposal_recall(proposals, truths,
+                                          num_proposals=100),
+            'strict recall': d2l.proposal_recall(proposals, truths, .7, 10)})
     if keep:
         store(detector, recipe, keep, train, dataset)
     findings = d2l.analyse_errors(detections, dataset)
@@ -183,9 +215,9 @@ def round_parameters(detector):
             parameter.set_data(value.astype('float16').astype('float32'))
 
 
-def train_step(recipe, seed, detector, train_iter, test_iter):
+def train_step(recipe, training, seed, detector, train_iter, test_iter):
     """Train the last step of a recipe, unless it is already stored."""
-    key = json.dumps([recipe, seed, str(train_iter.dataset.root),
+    key = json.dumps([recipe, training, seed, str(train_iter.dataset.root),
                       len(train_iter.dataset)])
     folder = STEPS / hashlib.sha1(key.encode()).hexdigest()[:12]
     about = folder / 'about.json'

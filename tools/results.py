@@ -8,7 +8,7 @@ import statistics
 import matplotlib
 
 matplotlib.use('agg')
-from experiments import RESULTS, TUNING
+from experiments import FIRST_STEP, RESULTS, TUNING
 from matplotlib import pyplot as plt
 
 PAGE, FIGURE = RESULTS.parent / 'results.md', RESULTS / 'ablations.png'
@@ -114,6 +114,19 @@ def tuning_table():
                   'Recall@100', 'Experiment'], rows)
 
 
+def first_step_table():
+    rows = []
+    for name, training in FIRST_STEP.items():
+        steps = [run['steps'][0] for run in results_of(name)]
+        rows.append([
+            training, len(steps),
+            summary(steps, lambda step: step['losses'][-1]),
+            *(summary(steps, lambda step, key=key: step[key])
+              for key in ('recall', 'strict recall')), f'`{name}`'])
+    return table(['Training', 'Seeds', 'Training loss', 'Recall@100',
+                  'Recall@10, IoU 0.7', 'Experiment'], rows)
+
+
 def choices_table():
     rows = []
     for name, title in CHOICES.items():
@@ -217,6 +230,13 @@ Only the rate of the backbone in step 2 differs; seed 1, list `val`. Recall is
 that of the proposals after step 2.
 
 {tuning_table()}
+
+## Training the first stage
+
+The first step of the chapter, with one change of the training loop at a time;
+list `val`.
+
+{first_step_table()}
 
 {choices_section()}
 {ablations_section()}

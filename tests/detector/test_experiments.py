@@ -1,5 +1,6 @@
 """Experiments, and the page that is made from their results."""
 import json
+import math
 import re
 import subprocess
 import sys
@@ -9,8 +10,16 @@ import pytest
 import results
 from helpers import ROOT, markdown_cells, read_notebook, small_set, text
 from mxnet import npx
+from mxnet.gluon import nn
 
-from d2l_ext import CHAPTER, Recipe, Step, load_detector, make_detector
+from d2l_ext import (
+    CHAPTER,
+    Recipe,
+    Step,
+    load_detector,
+    make_detector,
+    training,
+)
 from d2l_ext.data.layouts import find_layout
 from d2l_ext.errors import DatasetWarning
 
@@ -140,6 +149,33 @@ def test_an_experiment_is_run_once_and_can_be_repeated(
     assert other['steps'][0]['losses'] != alone['steps'][0]['losses']
     experiments.save(alone)
     assert on_disk('both', 1)['classes'].keys() == {'cat', 'dog', 'mAP'}
+
+
+@pytest.mark.parametrize(('change', 'expected'), [
+    ('as it is', (.9, .25 * .01, 5)), ('without clipping', (.9, .25 * .01,
+                                                            math.inf)),
+    ('momentum 0', (0, .25 * .1, 5)), ('constant rate', (.9, .01, 5))])
+def test_a_change_of_the_training_holds_for_one_run(
+        monkeypatch, change, expected):
+    """Momentum, the last but one rate of eight, and the bound of gradients."""
+    before, seen = dict(vars(training)), []
+    model = nn.Dense(1)
+    model.initialize()
+
+    def train_step(recipe, name, *_):
+        optimizer = training._trainer(model, .1, 8).optimizer
+        seen.extend([name, (optimizer.momentum, optimizer.lr_scheduler(7),
+                            training.MAX_GRADIENT)])
+        raise InterruptedError
+
+    monkeypatch.setenv('D2L_VOC_DIR', '')
+    monkeypatch.setattr(experiments, 'train_step', train_step)
+    monkeypatch.setitem(experiments.EXPERIMENTS, 'tiny',
+                        experiments.Experiment(TINY, training=change))
+    with pytest.raises(InterruptedError):
+        experiments.run('tiny', 1)
+    assert seen == [change, pytest.approx(expected)]
+    assert vars(training) == before
 
 
 def test_the_detector_of_a_run_can_be_kept(tmp_path, monkeypatch):
