@@ -45,12 +45,12 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
-    """Let the solutions train on less: their kernel starts with the first.
+    """Let two notebooks train on less: a kernel starts with the first cell.
 
     What other notebooks print depends on the number of pictures.
     """
-    solutions = item.path.stem == 'faster-rcnn-solutions'
-    os.environ['D2L_TEST_MODE'] = '8' if solutions else '1'
+    few = item.path.stem in ('faster-rcnn-solutions', 'fine-tuning')
+    os.environ['D2L_TEST_MODE'] = '8' if few else '1'
 
 
 @pytest.fixture(autouse=True)
