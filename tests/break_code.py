@@ -95,8 +95,8 @@ BREAKS = [
           '    nbformat.write(notebook, args.output)\n'
           '    client = VisibleClient(\n'),
     Break('test_a_page_is_written_whole_or_not_at_all',
-          'tools/export_html.py',
-          "whole = Path(folder) / 'whole'", 'whole = output'),
+          'tools/course/whole_files.py',
+          "partial = path.with_name(f'.{path.name}.part')", 'partial = path'),
 
     # Numbers.
     *in_file(

@@ -4,11 +4,11 @@
 """
 import argparse
 import re
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
+from course.whole_files import write_whole
 from jinja2 import DictLoader
 from nbconvert import HTMLExporter
 
@@ -81,11 +81,7 @@ def export(path, output):
     page, _ = exporter.from_notebook_node(notebook, resources={
         'metadata': {'name': path.stem, 'path': str(ROOT)},
         'mathjax': mathjax(notebook)})
-    # All of it or nothing, as in tools/run_notebook.py.
-    with tempfile.TemporaryDirectory(dir=output.parent) as folder:
-        whole = Path(folder) / 'whole'
-        whole.write_text(folded(page), encoding='utf-8')
-        whole.replace(output)
+    write_whole(output, folded(page).encode())
 
 
 def main():

@@ -10,6 +10,7 @@ import io
 from pathlib import Path
 
 from browser import chromium
+from course.whole_files import write_whole
 from pypdf import PdfReader
 
 FOOTER = """
@@ -129,7 +130,7 @@ def main():
             (folder / f'{name}.pdf').write_bytes(printed(page))
             number += 1
     # Whoever finds the whole book finds the sections, too.
-    args.output.write_bytes(whole)
+    write_whole(args.output, whole)
     stamp.write_text(sources)
     print(f'Open {args.output}, or a section of it in {folder}')
 

@@ -7,12 +7,12 @@ import base64
 import io
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import nbformat
 import numpy
+from course.whole_files import write_whole
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
@@ -112,11 +112,7 @@ def main():
     # Keep only the metadata that opening the notebook needs.
     for key in ('language_info', 'widgets'):
         notebook.metadata.pop(key, None)
-    # All of it or nothing. `replacing` would load MXNet, which takes seconds.
-    with tempfile.TemporaryDirectory(dir=args.output.parent) as folder:
-        whole = Path(folder) / 'whole'
-        nbformat.write(notebook, whole)
-        whole.replace(args.output)
+    write_whole(args.output, f'{nbformat.writes(notebook)}\n'.encode())
 
 
 if __name__ == '__main__':

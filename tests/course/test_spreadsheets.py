@@ -4,6 +4,7 @@ import io
 
 import pytest
 import spreadsheets
+import whole_files
 from assignments import CourseError
 from spreadsheets import BY_HAND, prepare_by_hand
 
@@ -229,8 +230,8 @@ def test_nothing_is_a_formula(text):
 
 def test_a_table_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / 'marks.csv'
-    spreadsheets.write_whole(path, b'before')
+    whole_files.write_whole(path, b'before')
     monkeypatch.setattr(type(path), 'replace', None)
     with pytest.raises(TypeError):
-        spreadsheets.write_whole(path, b'after')
+        whole_files.write_whole(path, b'after')
     assert path.read_bytes() == b'before'

@@ -24,13 +24,8 @@ import sandbox
 import similar
 import submissions
 from assignments import SOURCE, CourseError
-from spreadsheets import (
-    Given,
-    prepare_by_hand,
-    same_words,
-    table,
-    write_whole,
-)
+from spreadsheets import Given, prepare_by_hand, same_words, table
+from whole_files import write_whole
 
 CELL_SECONDS = int(os.environ.get('CELL_SECONDS', 30))
 # Marks that these files made hold as long as they are the same.

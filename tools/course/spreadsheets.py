@@ -9,6 +9,7 @@ import unicodedata
 from typing import NamedTuple, Optional
 
 from assignments import CourseError
+from whole_files import write_whole
 
 BY_HAND = 'points-by-hand.csv'
 # A spreadsheet would compute what begins like this, also behind a character
@@ -29,13 +30,6 @@ def safe(value):
 def as_written(text):
     """Text as it was before it was made safe."""
     return re.sub(f"{START}'{SIGN}", r'\1', text)
-
-
-def write_whole(path, content):
-    """Replace a file by a new one, or leave it."""
-    partial = path.with_name(f'.{path.name}.part')
-    partial.write_bytes(content)
-    partial.replace(path)
 
 
 def table(rows, columns, delimiter=','):
