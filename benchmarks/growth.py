@@ -80,8 +80,8 @@ def measure_data_set(num_pictures, num_classes=2,
         data_sets.make(folder, kind, {'train': num_pictures - num_val,
                                       'val': num_val}, num_classes)
         row = reading('start', D2L_VOC_DIR=folder)
-        return {**row, 'checking': check and python_seconds(
-            ROOT / 'tools' / 'check_data.py', folder)}
+        return {**row, 'checking': python_seconds(
+            ROOT / 'tools' / 'check_data.py', folder) if check else None}
 
 
 def measure_data_sets():
